@@ -1,0 +1,32 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+
+/**
+ * A named kind of billable usage and the schema that its events' data must fit.
+ * The schema is any Standard Schema (https://standardschema.dev): zod, valibot, arktype, …
+ * Its output must be JSON and must itself pass the schema, since the relay checks it again.
+ */
+export interface Meter<Name extends string = string, Schema extends StandardSchemaV1 = StandardSchemaV1> {
+  readonly name: Name
+  readonly schema: Schema
+  readonly options: MeterOptions
+}
+
+export interface MeterOptions {
+  /** 'power' asks that each event of this meter survives a power cut (slower: the disk is synced). Default 'process'. */
+  readonly durability?: 'process' | 'power'
+}
+
+/** What record() takes for a meter. */
+export type MeterInput<M extends Meter> = StandardSchemaV1.InferInput<M['schema']>
+/** What is stored and sent: the schema's output. */
+export type MeterOutput<M extends Meter> = StandardSchemaV1.InferOutput<M['schema']>
+
+/** The event id, `<stream>-<seq>`: unique for ever, and the one unique field that goes upstream. */
+export function eventId(stream: string, seq: number): string {
+  return `${stream}-${seq}`
+}
+
+/** Names of meters: they become object keys, lanes and metric labels, so they stay plain. */
+export const METER_NAME: RegExp = /^[a-z][a-z0-9_.-]{0,63}$/i
+/** Streams are lower-case UUIDs; agents make version 7 ones. */
+export const STREAM_ID: RegExp = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/

@@ -1,0 +1,37 @@
+/** Every code that metertap's own errors carry, with what to do about it. */
+export type ErrorCode =
+  | 'unknown_meter'
+  | 'invalid_data'
+  | 'async_schema'
+  | 'not_json'
+  | 'event_too_large'
+  | 'bad_time'
+  | 'outbox_full'
+  | 'outbox_unavailable'
+  | 'closed'
+  | 'paused'
+  | 'bad_option'
+  | 'token_unavailable'
+  | 'unauthorized'
+  | 'refused_by_relay'
+  | 'relay_unreachable'
+  | 'bad_answer'
+  | 'internal'
+
+/**
+ * The one error type that metertap raises. `message` says what happened and what to do; `code` is stable;
+ * `detail` holds machine-readable facts (never event data, never a token).
+ *
+ * @example try { await receipt.durable } catch (error) { if (error.code === 'invalid_data') … }
+ */
+export class MetertapError extends Error {
+  override readonly name = 'MetertapError'
+  readonly code: ErrorCode
+  readonly detail: Readonly<Record<string, unknown>>
+
+  constructor(code: ErrorCode, message: string, detail: Record<string, unknown> = {}, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.code = code
+    this.detail = detail
+  }
+}
