@@ -1,0 +1,159 @@
+import type { Range, StreamReport } from '../../wire/contract.ts'
+
+/** One event that passed every check and may be stored. */
+export interface AcceptableEvent {
+  readonly stream: string
+  readonly seq: number
+  readonly meter: string
+  readonly atMs: number
+  /** The event's data as JSON text: the schema's output. */
+  readonly data: string
+}
+
+/** One request's events after validation. Tenant, account and device come from the verified token. */
+export interface AcceptRequest {
+  readonly tenant: string
+  readonly account: string
+  readonly device: string
+  readonly receivedAtMs: number
+  readonly streams: readonly StreamReport[]
+  readonly events: readonly AcceptableEvent[]
+  /** Events refused by validation: only counted, once per number. */
+  readonly refused: readonly { stream: string; seq: number }[]
+}
+
+export interface AcceptResult {
+  /** What the store durably holds now, for each stream of the request. */
+  readonly received: Readonly<Record<string, readonly Range[]>>
+  readonly stored: number
+  readonly duplicates: number
+  /** Events only the store can refuse: `too_many_gaps` when a stream's range list would pass its cap. */
+  readonly rejected: readonly { stream: string; seq: number; code: string; detail: string }[]
+}
+
+/** A stored event on its way upstream. */
+export interface StoredEvent extends AcceptableEvent {
+  readonly tenant: string
+  readonly account: string
+  readonly device: string
+  readonly receivedAtMs: number
+}
+
+/** What the builder makes of a prefix of the offered events: one upstream call's body. */
+export interface DeliveryDraft {
+  /** How many of the offered events this draft uses up, bodies and buried ones together (≥ 1). */
+  readonly taken: number
+  /** gzip of the JSON array; kept until the call is settled, so that a retry is byte-identical. Empty when rows is 0. */
+  readonly body: Uint8Array
+  readonly rows: number
+  /** Uncompressed bytes. */
+  readonly bytes: number
+  /** Offered events (by index) that cannot be mapped: they become dead letters at once. */
+  readonly unmappable: readonly { index: number; code: string; detail: string }[]
+}
+
+export type BuildDelivery = (events: readonly StoredEvent[]) => DeliveryDraft
+
+/** One upstream call, written before it is made. */
+export interface Delivery {
+  /** UUID; travels as Zuora-Track-Id. */
+  readonly id: string
+  readonly lane: string
+  readonly body: Uint8Array
+  readonly rows: number
+  readonly bytes: number
+  /** How often it was sent before. */
+  readonly attempts: number
+}
+
+export interface OpenDeliveryOptions {
+  readonly lane: string
+  /** Who claims it; a claim ends by itself at nowMs + leaseMs. */
+  readonly owner: string
+  readonly leaseMs: number
+  readonly nowMs: number
+  /** At most this many stored events are offered to the builder. */
+  readonly maxEvents: number
+}
+
+/** An event that the upstream (or the mapping) refused, kept for the operator. */
+export interface RelayDeadLetter extends StoredEvent {
+  readonly id: number
+  readonly code: string
+  readonly detail: string
+  readonly diedAtMs: number
+}
+
+/** One stream in the ledger. missing = recorded − received − declared − rejected (what is still on the device counts as missing until it arrives). */
+export interface LedgerRow {
+  readonly tenant: string
+  readonly account: string
+  readonly device: string
+  readonly stream: string
+  readonly recorded: number
+  readonly received: number
+  /** Declared dropped by the agent, by reason. */
+  readonly declared: Readonly<Record<string, number>>
+  /** record() calls the agent refused before numbering, by code; outside `recorded`. */
+  readonly refused: Readonly<Record<string, number>>
+  /** Numbers this relay refused (distinct, and not received later). */
+  readonly rejected: number
+  readonly forwarded: number
+  /** Received, then refused upstream: in the relay's dead letters. */
+  readonly dead: number
+  readonly missing: number
+  readonly firstSeenMs: number
+  readonly lastSeenMs: number
+}
+
+export interface LedgerTotals {
+  readonly streams: number
+  readonly recorded: number
+  readonly received: number
+  readonly declared: number
+  readonly rejected: number
+  readonly forwarded: number
+  readonly dead: number
+  readonly missing: number
+}
+
+export interface LaneBacklog {
+  readonly lane: string
+  /** Events stored and not yet put into a delivery. */
+  readonly waiting: number
+  /** Events in deliveries that are not settled. */
+  readonly inDelivery: number
+}
+
+/**
+ * The relay's one durable place. The suite in test/contract/relay-store.ts runs against every implementation.
+ * Every method is one transaction; a promise resolves only after commit and sync.
+ */
+export interface RelayStore {
+  /** De-duplicates by (tenant, account, stream, seq) and stores what is new, in one transaction. */
+  accept(request: AcceptRequest): Promise<AcceptResult>
+  /**
+   * The lane's oldest unsettled delivery that is due and unleased; else cuts a new one from the oldest stored events.
+   * At most one delivery of a lane is out at a time unless the store is asked by several owners.
+   */
+  openDelivery(options: OpenDeliveryOptions, build: BuildDelivery): Promise<Delivery | undefined>
+  /** The upstream accepted it: counts its events as forwarded. */
+  acceptDelivery(id: string, nowMs: number): Promise<void>
+  /** Not settled: keep it and send the same bytes again, not before notBeforeMs. */
+  postponeDelivery(id: string, notBeforeMs: number, error: string): Promise<void>
+  /** Replaces it by two halves (rows > 1): to find the poison event, or to get under a size cap. */
+  splitDelivery(id: string, build: BuildDelivery): Promise<void>
+  /** Its events become dead letters. */
+  buryDelivery(id: string, code: string, detail: string, nowMs: number): Promise<void>
+  backlog(): Promise<LaneBacklog[]>
+  ledger(filter?: { account?: string; stream?: string; limit?: number }): Promise<LedgerRow[]>
+  totals(): Promise<LedgerTotals>
+  deadLetters(filter?: { limit?: number }): Promise<RelayDeadLetter[]>
+  /** Uses up a nonce; false when it was used before. Nonces may be forgotten after expiresAtMs. */
+  useNonce(nonce: string, expiresAtMs: number, nowMs: number): Promise<boolean>
+  /** A private value made once and kept, such as the signing key: the stored one, or `create()` if none was. */
+  secret(name: string, create: () => Promise<string>): Promise<string>
+  /** Throws when the store cannot write now. */
+  check(): Promise<void>
+  close(): Promise<void>
+}
