@@ -1,0 +1,98 @@
+/**
+ * Finds the browsers that tests and demo drive, and installs Debian's packages when it may (root, apt-get).
+ * Run as a program: `node test/support/engines.ts chromium [firefox] [webkit]`.
+ */
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+export type Engine = 'chromium' | 'firefox' | 'webkit'
+
+const ENGINES: Record<Engine, { programs: string[]; variable: string; packages: string[] }> = {
+  chromium: {
+    programs: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
+    variable: 'METERTAP_CHROMIUM',
+    packages: ['chromium'],
+  },
+  firefox: {
+    programs: ['firefox-esr', 'firefox'],
+    variable: 'METERTAP_FIREFOX',
+    packages: ['firefox-esr'],
+  },
+  webkit: {
+    programs: ['WebKitWebDriver'],
+    variable: 'METERTAP_WEBKIT',
+    packages: ['webkit2gtk-driver', 'xvfb', 'xauth', 'dbus'],
+  },
+}
+
+/** Flags for a Chromium that runs as root, without a display and without calls of its own to the network. */
+export const CHROMIUM_FLAGS: string[] = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Path of the engine's program, from its environment variable or the PATH; undefined when there is none. */
+export function findEngine(engine: Engine): string | undefined {
+  const { programs, variable } = ENGINES[engine]
+  const named = process.env[variable]
+  if (named && isProgram(named)) return named
+  const folders = (process.env['PATH'] ?? '').split(delimiter)
+  const paths = programs.flatMap((program) => folders.map((folder) => join(folder, program)))
+  return [...paths, '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome']
+    .filter((path) => engine === 'chromium' || !path.startsWith('/Applications'))
+    .find(isProgram)
+}
+
+function mayInstall(): boolean {
+  return process.getuid?.() === 0 && spawnSync('apt-get', ['--version'], { stdio: 'ignore' }).status === 0
+}
+
+function install(packages: string[]): void {
+  console.log(`Installing ${packages.join(', ')} …`)
+  const options = { stdio: ['ignore', 'ignore', 'inherit'] as ['ignore', 'ignore', 'inherit'] }
+  spawnSync('apt-get', ['update', '-qq'], options)
+  spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], {
+    ...options,
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  })
+}
+
+/**
+ * The engine's program, installed first when it is missing and this process may.
+ * @throws Error that names what to install.
+ */
+export function requireEngine(engine: Engine): string {
+  const { programs, packages, variable } = ENGINES[engine]
+  if (!findEngine(engine) && mayInstall()) install(packages)
+  const program = findEngine(engine)
+  if (program) return program
+  throw new Error(
+    `No ${engine} found. Install it (Debian/Ubuntu: apt-get install ${packages.join(' ')}), ` +
+      `or set ${variable} to the path of one of: ${programs.join(', ')}.`,
+  )
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  try {
+    for (const engine of process.argv.slice(2)) requireEngine(engine as Engine)
+  } catch (error) {
+    console.error((error as Error).message)
+    process.exit(1)
+  }
+}
