@@ -22,11 +22,19 @@ export interface StreamHead {
   readonly openedAtMs: number
   /** Numbers given out so far: 0 … recorded − 1. */
   readonly recorded: number
+  /** Sum of `bytes` of every segment appended so far; a segment that is appended again counts once. */
+  readonly bytes: number
+  /** Numbers given out whose events were never appended and never will be, by drop reason. */
+  readonly dropped?: Readonly<Record<string, number>>
   /** record() calls refused before they got a number, by error code. */
   readonly refused: Readonly<Record<string, number>>
 }
 
-/** One group commit: the whole in-memory tail, as one transaction. */
+/**
+ * One group commit: the whole in-memory tail, as one transaction. `segments` may be empty (the head alone changed).
+ * `head` is the newest there is, and a stream keeps one accountTag for life. The numbers of a group whose append failed
+ * are either appended again with a later group or declared in `head.dropped`. Appending a segment twice is harmless.
+ */
 export interface AppendGroup {
   readonly head: StreamHead
   readonly segments: readonly Segment[]
@@ -80,6 +88,13 @@ export interface Settled {
   readonly dead: readonly DeadLetter[]
 }
 
+export interface PurgeOptions {
+  readonly reason: string
+  /** Default: all tags. */
+  readonly accountTag?: string
+}
+
+/** What waits, hidden events included; dead letters apart. */
 export interface OutboxTotals {
   readonly events: number
   readonly bytes: number
@@ -88,8 +103,11 @@ export interface OutboxTotals {
 
 /** One stream as this outbox knows it; recorded = settled + dropped + dead + still in the outbox. */
 export interface StreamSummary extends StreamHead {
+  /** Numbers that a relay said it holds. */
   readonly settled: number
+  /** Numbers that became dead letters, deleted ones included. */
   readonly dead: number
+  /** Given up by the owner (see StreamHead) or by purge(), by drop reason. */
   readonly dropped: Readonly<Record<string, number>>
 }
 
@@ -108,15 +126,28 @@ export interface Outbox {
   /**
    * The oldest segments that are visible, up to the limits but at least one whole segment, oldest stream first, numbers
    * ascending. Undefined when nothing waits: no segment, and no report that the relay has not yet acknowledged.
+   * A claim without segments carries reports alone: send them, and settle.
    */
   claim(options: ClaimOptions): Promise<Claim | undefined>
-  /** Deletes what is covered, buries what is rejected, keeps the rest; a partly covered segment is split. Idempotent. */
+  /**
+   * For a claim that the relay answered with 200: deletes what is covered, buries what is rejected, hides what is
+   * deferred, keeps the rest visible, and notes the claim's reports as acknowledged. A partly covered segment is split.
+   * Numbers outside the claim are ignored; a number named twice is rejected rather than deferred rather than received,
+   * so that no contradiction loses it. Idempotent.
+   */
   settle(settlement: Settlement): Promise<Settled>
   /** Gives a claim back, visible again at once (after a failed send). */
   release(claim: Claim): Promise<void>
+  /**
+   * Drops every waiting event, hidden ones too (of one account tag, or of all), counts the loss under `reason` in the
+   * streams' reports, and resolves with how many events it was.
+   */
+  purge(options: PurgeOptions): Promise<number>
   totals(): Promise<OutboxTotals>
   streams(): Promise<StreamSummary[]>
   deadLetters(): Promise<DeadLetter[]>
+  /** Forgets these dead letters, after an operator has seen to them; unknown ones are ignored. */
+  deleteDeadLetters(letters: readonly Pick<DeadLetter, 'stream' | 'seq'>[]): Promise<void>
   /** A random id of this installation, made once and kept as long as the outbox. */
   deviceId(): Promise<string>
   close(): Promise<void>
