@@ -1,0 +1,33 @@
+import { openIdbOutbox } from '../outbox/idb/open.ts'
+import { createMemoryOutbox } from '../outbox/memory/open.ts'
+import { browserRuntime } from '../runtime/browser.ts'
+import { MetertapError } from '../wire/errors.ts'
+import type { Agent } from './agent.ts'
+import { type AgentParts, startAgent } from './create-agent.ts'
+import type { AgentOptions } from './options.ts'
+
+const openOutbox: AgentParts['openOutbox'] = async (name, onDegraded) => {
+  try {
+    return await openIdbOutbox({ name })
+  } catch (cause) {
+    const text = 'IndexedDB cannot be used here: events are kept in memory and end with this page.'
+    onDegraded(new MetertapError('outbox_unavailable', text, {}, cause))
+    return createMemoryOutbox({})
+  }
+}
+
+/**
+ * Starts the agent of this page: opens the outbox, takes part in sending what waits in it, also from earlier visits.
+ * One agent per page and account is enough; make it where the application starts.
+ *
+ * @throws MetertapError `bad_option` when an option cannot be used.
+ * @example
+ * const usage = createAgent({
+ *   relay: 'https://usage.acme.com',
+ *   token: () => fetch('/usage-token').then((answer) => answer.text()),
+ *   meters: [apiCalls],
+ * })
+ */
+export function createAgent(options: AgentOptions): Agent {
+  return startAgent(options, { runtime: browserRuntime(), openOutbox })
+}

@@ -1,0 +1,35 @@
+import type { OutboxTotals } from '../outbox/contract.ts'
+import type { FlushReason } from '../schedule/contract.ts'
+import type { AgentStats } from './stats.ts'
+
+/** What the agent counts while it runs; stats() is a view of it. */
+export class Counters {
+  waiting = 0
+  waitingBytes = 0
+  deadLetters = 0
+  inFlight = 0
+  accepted = 0
+  requests = 0
+  lastTrouble: AgentStats['lastTrouble']
+  readonly flushes: Partial<Record<FlushReason, number>> = {}
+
+  flushed(reason: FlushReason): void {
+    this.flushes[reason] = (this.flushes[reason] ?? 0) + 1
+  }
+
+  appended(events: number, bytes: number): void {
+    this.waiting += events
+    this.waitingBytes += bytes
+  }
+
+  sending(events: number): void {
+    this.inFlight = events
+    if (events > 0) this.requests++
+  }
+
+  counted({ events, bytes, deadLetters }: OutboxTotals): void {
+    this.waiting = events
+    this.waitingBytes = bytes
+    this.deadLetters = deadLetters
+  }
+}

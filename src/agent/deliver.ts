@@ -1,0 +1,94 @@
+import type { Claim, Outbox, Settled } from '../outbox/contract.ts'
+import type { Turn } from '../schedule/drainer.ts'
+import type { Outcome } from '../transport/contract.ts'
+import type { Policy, WireAnswer } from '../wire/contract.ts'
+import { encodeBatch } from '../wire/encode-batch.ts'
+import { narrowClaim } from './narrow.ts'
+
+export interface DeliverOptions {
+  readonly outbox: Outbox
+  readonly accountTag: string
+  readonly device: string
+  readonly limits: { maxBatchBytes: number; maxBatchEvents: number }
+  /** 0 where a lock makes this agent the only sender. */
+  readonly leaseMs: number
+  readonly now: () => number
+  readonly send: (text: string) => Promise<Outcome>
+  readonly hooks: DeliverHooks
+}
+
+export interface DeliverHooks {
+  /** What is in flight; undefined when the request is over. */
+  onSending(claim: Claim | undefined): void
+  onSettled(settled: Settled, claim: Claim): void
+  onFailed(outcome: FailedOutcome): void
+  onPolicy(policy: Policy): void
+}
+
+export type FailedOutcome = Exclude<Outcome, { kind: 'answered' | 'too-large' }>
+
+/** How long a refusal parks the outbox before it is tried again. */
+const PARKED_MS = 300_000
+
+const NOTHING_TAKEN =
+  'The relay’s answer covers none of the events sent to it. Are agent and relay of the same version?'
+
+function eventsOf(claim: Claim): number {
+  return claim.segments.reduce((sum, { count }) => sum + count, 0)
+}
+
+/** One turn of delivery: claim, build, send, settle. */
+export function createDeliver(options: DeliverOptions): () => Promise<Turn> {
+  const { outbox, limits, hooks, now } = options
+
+  const settle = async (claim: Claim, answer: WireAnswer): Promise<Turn> => {
+    const { received, rejected, retry: deferred } = answer
+    const settled = await outbox.settle({ claim, received, rejected, deferred, nowMs: now() })
+    hooks.onSettled(settled, claim)
+    if (answer.policy) hooks.onPolicy(answer.policy)
+    const moved = settled.received + settled.dead.length + deferred.length
+    if (moved > 0 || claim.segments.length === 0) return { kind: 'more' }
+    hooks.onFailed({ kind: 'later', delayMs: 0, code: 'bad_answer', detail: NOTHING_TAKEN })
+    return { kind: 'wait', atLeastMs: 0 }
+  }
+
+  /** 413: from now on at most half of what was too much; an event too large by itself is buried. */
+  const shrink = async (claim: Claim, sent: Claim): Promise<Turn> => {
+    const events = eventsOf(sent)
+    const [only] = sent.segments
+    if (events > 1 || !only) {
+      limits.maxBatchEvents = Math.max(1, Math.floor(events / 2))
+      await outbox.release(claim)
+      return events > 1 ? { kind: 'more' } : { kind: 'wait', atLeastMs: 0 }
+    }
+    const detail = 'The relay takes no request as large as this one event.'
+    const rejected = [{ stream: only.stream, seq: only.first, code: 'event_too_large', detail }]
+    const settled = await outbox.settle({ claim, received: {}, rejected, deferred: [], nowMs: now() })
+    hooks.onSettled(settled, claim)
+    return { kind: 'more' }
+  }
+
+  const conclude = async (claim: Claim, sent: Claim, outcome: Outcome): Promise<Turn> => {
+    if (outcome.kind === 'answered') return settle(claim, outcome.answer)
+    if (outcome.kind === 'too-large') return shrink(claim, sent)
+    await outbox.release(claim)
+    hooks.onFailed(outcome)
+    if (outcome.kind === 'later') return { kind: 'wait', atLeastMs: outcome.delayMs, byServer: outcome.delayMs > 0 }
+    return { kind: 'wait', atLeastMs: outcome.kind === 'refused' ? PARKED_MS : 0 }
+  }
+
+  return async () => {
+    const { accountTag, leaseMs, device } = options
+    const { maxBatchBytes: maxBytes, maxBatchEvents: maxEvents } = limits
+    const claim = await outbox.claim({ accountTag, maxBytes, maxEvents, nowMs: now(), leaseMs })
+    if (!claim) return { kind: 'empty' }
+    const sent = narrowClaim(claim, maxEvents)
+    hooks.onSending(sent)
+    try {
+      const text = encodeBatch({ sentAtMs: now(), device, reports: sent.reports, segments: sent.segments })
+      return await conclude(claim, sent, await options.send(text))
+    } finally {
+      hooks.onSending(undefined)
+    }
+  }
+}

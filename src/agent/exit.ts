@@ -1,0 +1,90 @@
+import type { Outbox, Segment, Settled } from '../outbox/contract.ts'
+import { classify } from '../transport/classify.ts'
+import type { ExitCourier } from '../transport/exit.ts'
+import type { StreamReport } from '../wire/contract.ts'
+import { encodeBatch } from '../wire/encode-batch.ts'
+
+export interface ExitOptions {
+  readonly courier: ExitCourier
+  readonly outbox: Outbox
+  readonly device: string
+  readonly now: () => number
+  readonly onSettled: (settled: Settled) => void
+}
+
+/** Room for everything in the body that is no event. */
+const ENVELOPE_BYTES = 2_048
+
+function pick(segments: readonly Segment[], budgetBytes: number): Segment[] {
+  const picked: Segment[] = []
+  let bytes = ENVELOPE_BYTES
+  for (const segment of segments) {
+    // A segment costs its own envelope too: stream id, first number, braces.
+    bytes += segment.bytes + 100
+    if (bytes > budgetBytes) break
+    picked.push(segment)
+  }
+  return picked
+}
+
+/**
+ * What this agent stored and the relay has not confirmed, kept in memory so that it can be sent when there is no time
+ * left to read the outbox. Holds no more than one exit request can carry.
+ */
+export class ExitMirror {
+  readonly #segments = new Map<number, Segment>()
+  readonly #maxBytes: number
+  #bytes = 0
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes
+  }
+
+  add(segment: Segment): void {
+    this.#segments.set(segment.first, segment)
+    this.#bytes += segment.bytes
+    for (const oldest of this.#segments.values()) {
+      if (this.#bytes <= this.#maxBytes) return
+      this.remove(oldest.first)
+    }
+  }
+
+  remove(first: number): void {
+    const segment = this.#segments.get(first)
+    if (!segment) return
+    this.#segments.delete(first)
+    this.#bytes -= segment.bytes
+  }
+
+  clear(): void {
+    this.#segments.clear()
+    this.#bytes = 0
+  }
+
+  /** Sends what fits, but for `except` (by first number); the same segments do not go this way twice. */
+  send(options: ExitOptions, report: StreamReport, token: string, except?: ReadonlySet<number>): void {
+    const waiting = [...this.#segments.values()].filter(({ first }) => !except?.has(first))
+    const segments = pick(waiting, options.courier.freeBytes)
+    if (segments.length === 0) return
+    const body = encodeBatch({ sentAtMs: options.now(), device: options.device, reports: [report], segments }, token)
+    const sent = options.courier.send(body)
+    if (!sent) return
+    for (const { first } of segments) this.remove(first)
+    void sent.then((answer) => (answer ? settleExit(options, segments, report, answer) : undefined))
+  }
+}
+
+/** The page lived on: its answer is as good as any other. */
+async function settleExit(
+  { outbox, now, onSettled }: ExitOptions,
+  segments: readonly Segment[],
+  report: StreamReport,
+  { status, body }: { status: number; body: string },
+): Promise<void> {
+  const outcome = classify({ status, body, retryAfter: null }, now())
+  if (outcome.kind !== 'answered') return
+  const { received, rejected, retry: deferred } = outcome.answer
+  const claim = { segments, reports: [report], more: false }
+  const settled = await outbox.settle({ claim, received, rejected, deferred, nowMs: now() })
+  onSettled(settled)
+}

@@ -1,0 +1,93 @@
+import type { Meter } from '../meter/contract.ts'
+import { MetertapError } from '../wire/errors.ts'
+
+/** What an application says to createAgent(). */
+export interface AgentOptions {
+  /** The relay's origin, such as https://usage.acme.com. */
+  readonly relay: string
+  /** Gives a token for the current user: asks the application's own back end. Called when one is needed, not before. */
+  readonly token: () => string | Promise<string>
+  /** Every meter that record() may be called with. */
+  readonly meters: readonly Meter[]
+  /**
+   * Opaque tag of the signed-in account, such as a hash of its id. Events are bound to it: those of one tag are never
+   * sent under a token asked for by an agent with another. Default ''.
+   */
+  readonly account?: string
+  /** Name of the outbox, shared by all pages of the origin that give the same. Default 'metertap'. */
+  readonly outbox?: string
+  /** What a stored event survives by default; 'power' syncs the disk for each group. Default 'process'. */
+  readonly durability?: 'process' | 'power'
+  /** Longest wait before waiting events are sent, ms. Default 5,000. */
+  readonly flushIntervalMs?: number
+  /** Events that make a flush begin at once. Default 1,000. */
+  readonly flushEvents?: number
+  /** Bytes that make a flush begin at once. Default 262,144. */
+  readonly flushBytes?: number
+  /** Events in one request. Default 2,000. */
+  readonly maxBatchEvents?: number
+  /** Uncompressed bytes in one request. Default 524,288. */
+  readonly maxBatchBytes?: number
+  /** Longest event, JSON bytes. Default 65,536. */
+  readonly maxEventBytes?: number
+  /** Longest wait for the relay's answer, ms. Default 30,000. */
+  readonly requestTimeoutMs?: number
+}
+
+export type Settings = Required<Omit<AgentOptions, 'relay' | 'meters'>> & {
+  readonly relay: string
+  readonly meters: ReadonlyMap<string, Meter>
+}
+
+const DEFAULTS = {
+  account: '',
+  outbox: 'metertap',
+  durability: 'process',
+  flushIntervalMs: 5_000,
+  flushEvents: 1_000,
+  flushBytes: 262_144,
+  maxBatchEvents: 2_000,
+  maxBatchBytes: 524_288,
+  maxEventBytes: 65_536,
+  requestTimeoutMs: 30_000,
+} as const
+
+function refuse(text: string): never {
+  throw new MetertapError('bad_option', `createAgent: ${text}`)
+}
+
+function relayOrigin(relay: unknown): string {
+  const url = typeof relay === 'string' && URL.canParse(relay) ? new URL(relay) : undefined
+  if (!url || !/^https?:$/.test(url.protocol))
+    refuse('relay must be the relay’s address, such as https://usage.acme.com.')
+  if (url.username || url.search || url.hash) refuse('relay must not hold a user name, a query or a fragment.')
+  return url.href.replace(/\/+$/, '')
+}
+
+function meterMap(meters: unknown): ReadonlyMap<string, Meter> {
+  if (!Array.isArray(meters) || meters.length === 0)
+    refuse('meters must list at least one meter made by defineMeter().')
+  const map = new Map<string, Meter>()
+  for (const meter of meters as Meter[]) {
+    if (map.has(meter.name)) refuse(`two meters are called "${meter.name}".`)
+    map.set(meter.name, meter)
+  }
+  return map
+}
+
+/**
+ * Options with defaults filled in.
+ * @throws MetertapError `bad_option` naming the option and what it should be.
+ */
+export function readOptions(options: AgentOptions): Settings {
+  if (typeof options.token !== 'function') refuse('token must be a function that gives a token or a promise of one.')
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  const settings = { ...DEFAULTS, ...given } as Settings
+  for (const [name, fallback] of Object.entries(DEFAULTS)) {
+    const value: unknown = settings[name as keyof Settings]
+    const whole = typeof fallback !== 'number' || (Number.isSafeInteger(value) && (value as number) > 0)
+    if (typeof value !== typeof fallback || !whole)
+      refuse(`${name} must be a ${whole ? typeof fallback : 'whole number above 0'}.`)
+  }
+  return { ...settings, relay: relayOrigin(options.relay), meters: meterMap(options.meters) }
+}

@@ -1,0 +1,27 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { MetertapError } from '../wire/errors.ts'
+import { METER_NAME, type Meter, type MeterOptions } from './contract.ts'
+
+/**
+ * Declares a kind of billable usage. Agent and relay share the same declaration.
+ *
+ * @param name 1 to 64 letters, digits, `_`, `.` or `-`, starting with a letter.
+ * @param schema Any Standard Schema with a synchronous validate; its output must be JSON and pass the schema again.
+ * @throws MetertapError `bad_option` when the name or the schema cannot be used.
+ * @example const apiCalls = defineMeter('api_calls', z.object({ feature: z.string(), quantity: z.int() }))
+ */
+export function defineMeter<const Name extends string, Schema extends StandardSchemaV1>(
+  name: Name,
+  schema: Schema,
+  options: MeterOptions = {},
+): Meter<Name, Schema> {
+  if (!METER_NAME.test(name)) {
+    const text = `Meter name ${JSON.stringify(name)} cannot be used. Start with a letter; then letters, digits, _ . or -, 64 at most.`
+    throw new MetertapError('bad_option', text, { name })
+  }
+  if (typeof schema?.['~standard']?.validate !== 'function') {
+    const text = `Meter "${name}" needs a Standard Schema, such as z.object({...}) of zod, valibot or arktype.`
+    throw new MetertapError('bad_option', text, { name })
+  }
+  return Object.freeze({ name, schema, options: Object.freeze({ ...options }) })
+}

@@ -1,0 +1,45 @@
+import { v7 } from 'uuid'
+import { createGzip } from '../wire/gzip.ts'
+import type { LifecycleEvent, PeerChannel, PeerMessage, Runtime } from './contract.ts'
+
+const encoder = /* @__PURE__ */ new TextEncoder()
+
+function onLifecycle(listener: (event: LifecycleEvent) => void): () => void {
+  const stop = new AbortController()
+  const on = (target: EventTarget | undefined, type: string, event: () => LifecycleEvent) =>
+    target?.addEventListener(type, () => listener(event()), { signal: stop.signal })
+  const page = globalThis.document
+  on(page, 'visibilitychange', () => (page.visibilityState === 'hidden' ? 'hidden' : 'visible'))
+  // On window: pagehide never fires on document. No unload listener: it would cost the page its bfcache place.
+  for (const type of ['pagehide', 'pageshow', 'online', 'offline'] as const) on(globalThis, type, () => type)
+  return () => stop.abort()
+}
+
+function openChannel(name: string, onMessage: (message: PeerMessage) => void): PeerChannel | undefined {
+  if (typeof BroadcastChannel === 'undefined') return undefined
+  const channel = new BroadcastChannel(name)
+  channel.onmessage = ({ data }) => onMessage(data as PeerMessage)
+  return { post: (message) => channel.postMessage(message), close: () => channel.close() }
+}
+
+/** The globals of a page or a page's worker, as the agent uses them. Reads them when called, never at import. */
+export function browserRuntime(): Runtime {
+  return {
+    now: () => Date.now(),
+    random: () => Math.random(),
+    newStreamId: () => v7(),
+    setTimer(callback, delayMs) {
+      const timer = setTimeout(callback, delayMs)
+      return () => clearTimeout(timer)
+    },
+    queueMicrotask: (callback) => globalThis.queueMicrotask(callback),
+    fetch: (input, init) => globalThis.fetch(input, init),
+    gzip: typeof CompressionStream === 'undefined' ? undefined : createGzip(CompressionStream, Response),
+    utf8Length: (text) => encoder.encode(text).length,
+    online: () => globalThis.navigator?.onLine !== false,
+    onLifecycle,
+    locks: globalThis.navigator?.locks,
+    openChannel,
+    reportError: (error) => globalThis.reportError?.(error),
+  }
+}

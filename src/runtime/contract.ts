@@ -1,0 +1,39 @@
+/** Moments in a page's (or process's) life that the agent reacts to. */
+export type LifecycleEvent = 'visible' | 'hidden' | 'pagehide' | 'pageshow' | 'online' | 'offline'
+
+/** A message between the agents that share one outbox. */
+export interface PeerMessage {
+  readonly kind: 'flush' | 'settled'
+  readonly detail?: string
+}
+
+/** Everything the agent takes from the outside: clock, randomness, network, life cycle, peers. */
+export interface Runtime {
+  /** Wall clock, ms since 1970 UTC. */
+  now(): number
+  /** Uniform in [0, 1). */
+  random(): number
+  /** A UUIDv7 for a new stream. */
+  newStreamId(): string
+  setTimer(callback: () => void, delayMs: number): () => void
+  /** Runs the callback after the current task's synchronous part, before the task's end. */
+  queueMicrotask(callback: () => void): void
+  fetch: typeof globalThis.fetch
+  /** gzip of a text, or undefined where the runtime has no CompressionStream. */
+  gzip: ((text: string) => Promise<Uint8Array<ArrayBuffer>>) | undefined
+  utf8Length(text: string): number
+  online(): boolean
+  /** Subscribes to life-cycle events; returns the unsubscriber. */
+  onLifecycle(listener: (event: LifecycleEvent) => void): () => void
+  /** Web Locks, where they exist: they elect the one sender of a shared outbox. */
+  locks: LockManager | undefined
+  /** A channel to the other agents of the same outbox, where there is one. */
+  openChannel(name: string, onMessage: (message: PeerMessage) => void): PeerChannel | undefined
+  /** Reports a listener's own exception the way the runtime reports uncaught errors, without interrupting the agent. */
+  reportError(error: unknown): void
+}
+
+export interface PeerChannel {
+  post(message: PeerMessage): void
+  close(): void
+}

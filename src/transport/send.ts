@@ -1,0 +1,48 @@
+import type { KyInstance } from 'ky'
+import { classify } from './classify.ts'
+import type { Outcome, TokenSource } from './contract.ts'
+
+export interface SendOptions {
+  readonly http: KyInstance
+  readonly url: string
+  readonly tokens: TokenSource
+  readonly now: () => number
+  readonly gzip: ((text: string) => Promise<Uint8Array<ArrayBuffer>>) | undefined
+  /** Aborts what is under way when the agent closes. */
+  readonly signal: AbortSignal
+}
+
+async function post(options: SendOptions, body: string | Uint8Array<ArrayBuffer>, token: string): Promise<Outcome> {
+  const headers: Record<string, string> = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+  if (typeof body !== 'string') headers['content-encoding'] = 'gzip'
+  try {
+    // A redirect would carry the token elsewhere: it is not followed, and counts as a refusal.
+    const response = await options.http.post(options.url, { body, headers, redirect: 'manual', signal: options.signal })
+    const status = response.type === 'opaqueredirect' ? 302 : response.status
+    const retryAfter = response.headers.get('retry-after')
+    return classify({ status, retryAfter, body: await response.text() }, options.now())
+  } catch (error) {
+    const detail = `No answer from the relay (${(error as Error).name}). Check the network, the relay's address and its allowed origins.`
+    return { kind: 'later', delayMs: 0, code: 'relay_unreachable', detail }
+  }
+}
+
+async function token(tokens: TokenSource): Promise<string | Outcome> {
+  try {
+    return await tokens.get()
+  } catch (error) {
+    return { kind: 'unauthorized', detail: (error as Error).message }
+  }
+}
+
+/** Posts one batch, compressed where the runtime can. A refused token is renewed and the same bytes sent once more. */
+export async function send(options: SendOptions, text: string): Promise<Outcome> {
+  const body = options.gzip ? await options.gzip(text) : text
+  const first = await token(options.tokens)
+  if (typeof first !== 'string') return first
+  const outcome = await post(options, body, first)
+  if (outcome.kind !== 'unauthorized') return outcome
+  options.tokens.invalidate(first)
+  const second = await token(options.tokens)
+  return typeof second === 'string' ? post(options, body, second) : second
+}

@@ -1,0 +1,29 @@
+import { type StreamReport, WIRE_VERSION } from './contract.ts'
+
+/** A segment whose events are already JSON, joined by commas. */
+export interface EncodedSegment {
+  readonly stream: string
+  readonly first: number
+  readonly body: string
+}
+
+export interface BatchParts {
+  readonly sentAtMs: number
+  readonly device: string
+  readonly reports: readonly StreamReport[]
+  readonly segments: readonly EncodedSegment[]
+}
+
+function encodeSegment({ stream, first, body }: EncodedSegment): string {
+  return `{"stream":${JSON.stringify(stream)},"first":${first},"events":[${body}]}`
+}
+
+/**
+ * The JSON text of a batch (version 1). Event texts are joined as they stand: nothing is parsed or made again,
+ * so a retry carries every event byte for byte.
+ */
+export function encodeBatch({ sentAtMs, device, reports, segments }: BatchParts, token?: string): string {
+  const start = `{"v":${WIRE_VERSION},"sentAt":${sentAtMs},"device":${JSON.stringify(device)}`
+  const secret = token === undefined ? '' : `,"token":${JSON.stringify(token)}`
+  return `${start}${secret},"streams":${JSON.stringify(reports)},"segments":[${segments.map(encodeSegment).join()}]}`
+}
