@@ -1,0 +1,124 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { MetertapError } from '../../../wire/errors.ts'
+
+/**
+ * One entry per version; `user_version` says how many a file has had. An entry that was released never changes.
+ *
+ * - chunks: one row per accepted batch and meter. `body` is one line `[at,data]` per event; `spans` is JSON
+ *   `[[stream, first, count], …]` in the same order. Ids are never reused: a lane's cursor only moves up.
+ * - lanes: `chunk` and `position` name the first event that no delivery was cut from yet.
+ * - deliveries: `runs` is JSON `[[chunk, from, until], …]`, positions in the chunk, `until` exclusive.
+ */
+const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE streams (
+    account TEXT NOT NULL,
+    stream TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    device TEXT NOT NULL,
+    recorded INTEGER NOT NULL,
+    received INTEGER NOT NULL,
+    rejected INTEGER NOT NULL,
+    forwarded INTEGER NOT NULL,
+    dead INTEGER NOT NULL,
+    first_seen_ms INTEGER NOT NULL,
+    last_seen_ms INTEGER NOT NULL,
+    declared TEXT NOT NULL,
+    refused TEXT NOT NULL,
+    held TEXT NOT NULL,
+    refused_ranges TEXT NOT NULL,
+    PRIMARY KEY (account, stream, tenant)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX streams_by_stream ON streams (stream);
+
+  CREATE TABLE totals (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    streams REAL NOT NULL DEFAULT 0,
+    recorded REAL NOT NULL DEFAULT 0,
+    received REAL NOT NULL DEFAULT 0,
+    declared REAL NOT NULL DEFAULT 0,
+    rejected REAL NOT NULL DEFAULT 0,
+    forwarded REAL NOT NULL DEFAULT 0,
+    dead REAL NOT NULL DEFAULT 0,
+    missing REAL NOT NULL DEFAULT 0
+  ) STRICT;
+  INSERT INTO totals (one) VALUES (1);
+
+  CREATE TABLE lanes (
+    lane TEXT PRIMARY KEY,
+    chunk INTEGER NOT NULL DEFAULT 0,
+    position INTEGER NOT NULL DEFAULT 0,
+    waiting INTEGER NOT NULL DEFAULT 0
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE chunks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    lane TEXT NOT NULL REFERENCES lanes,
+    tenant TEXT NOT NULL,
+    account TEXT NOT NULL,
+    device TEXT NOT NULL,
+    received_at_ms INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    unsettled INTEGER NOT NULL CHECK (unsettled BETWEEN 1 AND count),
+    spans TEXT NOT NULL,
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX chunks_by_lane ON chunks (lane);
+
+  CREATE TABLE deliveries (
+    id TEXT PRIMARY KEY,
+    lane TEXT NOT NULL REFERENCES lanes,
+    first_chunk INTEGER NOT NULL,
+    first_position INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    owner TEXT,
+    lease_until_ms INTEGER NOT NULL DEFAULT 0,
+    not_before_ms INTEGER NOT NULL DEFAULT 0,
+    last_error TEXT,
+    runs TEXT NOT NULL,
+    body BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX deliveries_by_age ON deliveries (lane, first_chunk, first_position);
+
+  CREATE TABLE dead_letters (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant TEXT NOT NULL,
+    account TEXT NOT NULL,
+    device TEXT NOT NULL,
+    stream TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    meter TEXT NOT NULL,
+    at_ms REAL NOT NULL,
+    data TEXT NOT NULL,
+    received_at_ms INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    died_at_ms INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE nonces (nonce TEXT PRIMARY KEY, expires_at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX nonces_by_expiry ON nonces (expires_at_ms);
+  CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL, made_at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE health (one INTEGER PRIMARY KEY CHECK (one = 1), checked_at_ms INTEGER NOT NULL) STRICT;
+  `,
+]
+
+/** Brings the file to this code's version; refuses a file that newer code has written. */
+export function migrate(db: DatabaseSync): void {
+  db.exec('BEGIN IMMEDIATE')
+  try {
+    const version = Number(db.prepare('PRAGMA user_version').get()?.user_version)
+    if (version > MIGRATIONS.length) {
+      const message = 'The store was written by a newer metertap: run that version, or restore an older copy.'
+      throw new MetertapError('bad_option', message, { version, known: MIGRATIONS.length })
+    }
+    for (const migration of MIGRATIONS.slice(version)) db.exec(migration)
+    db.exec(`PRAGMA user_version = ${MIGRATIONS.length}`)
+    db.exec('COMMIT')
+  } catch (error) {
+    db.exec('ROLLBACK')
+    throw error
+  }
+}

@@ -1,0 +1,161 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { AcceptRequest, LedgerRow, LedgerTotals } from '../contract.ts'
+import { type Balance, balance, declaredWithin, type StreamState } from './stream-state.ts'
+
+/** Events of one stream that came to an end. */
+export interface Credit {
+  readonly tenant: string
+  readonly account: string
+  readonly stream: string
+  readonly count: number
+}
+
+export interface Streams {
+  /** The stored state, or a new stream's. */
+  load(request: AcceptRequest, stream: string): StreamState
+  /** Writes changed states; `before` tells the running totals what changed. */
+  save(changes: readonly { before: StreamState; after: StreamState }[]): void
+  credit(outcome: 'forwarded' | 'dead', credits: readonly Credit[]): void
+  ledger(filter: { account?: string; stream?: string; limit?: number }): LedgerRow[]
+  totals(): LedgerTotals
+}
+
+interface StreamRow {
+  account: string
+  stream: string
+  tenant: string
+  device: string
+  recorded: number
+  forwarded: number
+  dead: number
+  first_seen_ms: number
+  last_seen_ms: number
+  declared: string
+  refused: string
+  held: string
+  refused_ranges: string
+}
+
+const MAX_LEDGER_ROWS = 1_000
+
+const SAVE = `
+  INSERT INTO streams (account, stream, tenant, device, recorded, received, rejected, forwarded, dead,
+    first_seen_ms, last_seen_ms, declared, refused, held, refused_ranges)
+  VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT DO UPDATE SET recorded = excluded.recorded, received = excluded.received, rejected = excluded.rejected,
+    last_seen_ms = excluded.last_seen_ms, declared = excluded.declared, refused = excluded.refused,
+    held = excluded.held, refused_ranges = excluded.refused_ranges`
+
+// Running totals: the ledger may have millions of rows, and asking for their sum must not hold up the relay.
+const ADD_TOTALS = `
+  UPDATE totals SET streams = streams + ?, recorded = recorded + ?, received = received + ?, declared = declared + ?,
+    rejected = rejected + ?, missing = missing + ?`
+
+const NEWEST = 'ORDER BY stream DESC LIMIT ?'
+
+/** The streams' rows and the ledger made of them. All methods but the reading ones run inside a transaction. */
+export function createStreams(db: DatabaseSync): Streams {
+  const find = db.prepare('SELECT * FROM streams WHERE account = ? AND stream = ? AND tenant = ?')
+  const write = db.prepare(SAVE)
+  const addTotals = db.prepare(ADD_TOTALS)
+  const credits = {
+    forwarded: creditStatements(db, 'forwarded'),
+    dead: creditStatements(db, 'dead'),
+  }
+  const all = db.prepare(`SELECT * FROM streams ${NEWEST}`)
+  const ofAccount = db.prepare(`SELECT * FROM streams WHERE account = ? ${NEWEST}`)
+  const ofStream = db.prepare('SELECT * FROM streams WHERE stream = ? LIMIT ?')
+  const ofBoth = db.prepare('SELECT * FROM streams WHERE account = ? AND stream = ? LIMIT ?')
+  const readTotals = db.prepare(
+    'SELECT streams, recorded, received, declared, rejected, forwarded, dead, missing FROM totals',
+  )
+
+  function save(changes: readonly { before: StreamState; after: StreamState }[]): void {
+    const change = { streams: 0, recorded: 0, received: 0, declared: 0, rejected: 0, missing: 0 }
+    for (const { before, after } of changes) {
+      const then = balance(before)
+      const now = balance(after)
+      writeState(after, now)
+      if (before.lastSeenMs === NEVER) change.streams++
+      for (const key of ['recorded', 'received', 'declared', 'rejected', 'missing'] as const) {
+        change[key] += now[key] - then[key]
+      }
+    }
+    const { streams, recorded, received, declared, rejected, missing } = change
+    addTotals.run(streams, recorded, received, declared, rejected, missing)
+  }
+
+  function writeState(state: StreamState, { recorded, received, rejected }: Balance): void {
+    const { account, stream, tenant, device, firstSeenMs, lastSeenMs } = state
+    const texts = [state.declared, state.refused, state.held, state.refusedRanges].map((part) => JSON.stringify(part))
+    write.run(account, stream, tenant, device, recorded, received, rejected, firstSeenMs, lastSeenMs, ...texts)
+  }
+
+  return {
+    load(request, stream) {
+      const row = find.get(request.account, stream, request.tenant)
+      return row ? toState(row as unknown as StreamRow) : newState(request, stream)
+    },
+    save,
+    credit(outcome, list) {
+      let sum = 0
+      for (const { account, stream, tenant, count } of list) {
+        credits[outcome].stream.run(count, account, stream, tenant)
+        sum += count
+      }
+      credits[outcome].totals.run(sum)
+    },
+    ledger({ account, stream, limit = MAX_LEDGER_ROWS }) {
+      const rows =
+        account !== undefined && stream !== undefined
+          ? ofBoth.all(account, stream, limit)
+          : account !== undefined
+            ? ofAccount.all(account, limit)
+            : stream !== undefined
+              ? ofStream.all(stream, limit)
+              : all.all(limit)
+      return rows.map((row) => toLedgerRow(toState(row as unknown as StreamRow)))
+    },
+    totals() {
+      return { ...(readTotals.get() as unknown as LedgerTotals) }
+    },
+  }
+}
+
+function creditStatements(db: DatabaseSync, column: 'forwarded' | 'dead') {
+  return {
+    stream: db.prepare(`UPDATE streams SET ${column} = ${column} + ? WHERE account = ? AND stream = ? AND tenant = ?`),
+    totals: db.prepare(`UPDATE totals SET ${column} = ${column} + ?`),
+  }
+}
+
+/** lastSeenMs of a stream that has no row yet. */
+const NEVER = -1
+
+function newState({ tenant, account, device, receivedAtMs }: AcceptRequest, stream: string): StreamState {
+  const counts = { recorded: 0, declared: {}, refused: {}, held: [], refusedRanges: [], forwarded: 0, dead: 0 }
+  return { tenant, account, stream, device, ...counts, firstSeenMs: receivedAtMs, lastSeenMs: NEVER }
+}
+
+function toState(row: StreamRow): StreamState {
+  const { tenant, account, stream, device, recorded, forwarded, dead } = row
+  return {
+    ...{ tenant, account, stream, device, recorded, forwarded, dead },
+    declared: JSON.parse(row.declared),
+    refused: JSON.parse(row.refused),
+    held: JSON.parse(row.held),
+    refusedRanges: JSON.parse(row.refused_ranges),
+    firstSeenMs: row.first_seen_ms,
+    lastSeenMs: row.last_seen_ms,
+  }
+}
+
+function toLedgerRow(state: StreamState): LedgerRow {
+  const { tenant, account, device, stream, refused, forwarded, dead, firstSeenMs, lastSeenMs } = state
+  const { declared, ...counts } = balance(state)
+  return {
+    ...{ tenant, account, device, stream, ...counts },
+    declared: declaredWithin(state.declared, declared),
+    ...{ refused, forwarded, dead, firstSeenMs, lastSeenMs },
+  }
+}
