@@ -1,10 +1,9 @@
 import type { Claim, Segment } from '../outbox/contract.ts'
-import { splitEvents } from '../wire/split-events.ts'
+import { sliceSegment, splitEvents } from '../outbox/core/split-events.ts'
 
 /** The first `count` events of a segment, as they stand. */
-function head(segment: Segment, count: number): Segment {
-  const body = splitEvents(segment.body).slice(0, count).join()
-  return { ...segment, count, body, bytes: Math.min(segment.bytes, body.length) }
+function head({ stream, first, body }: Segment, count: number): Segment {
+  return sliceSegment(stream, splitEvents(body), first, first, first + count - 1)
 }
 
 /**
