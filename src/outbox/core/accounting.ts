@@ -1,0 +1,98 @@
+import type { StreamReport } from '../../wire/contract.ts'
+import { addRange, rangeCount } from '../../wire/ranges.ts'
+import type { StreamHead, StreamSummary } from '../contract.ts'
+import type { Progress } from './tables.ts'
+
+type Tally = Readonly<Record<string, number>>
+
+/** The progress of a stream of which nothing has left. */
+export function noProgress(stream: string): Progress {
+  return { stream, settled: 0, dead: 0, dropped: {}, gone: [], goneBytes: 0, changedAtMs: 0 }
+}
+
+/** The progress of a stream of which everything was settled and reported: what a forgotten row said. */
+export function allSettled(head: StreamHead, atMs: number): Progress {
+  return {
+    ...noProgress(head.stream),
+    settled: head.recorded,
+    gone: head.recorded > 0 ? [[0, head.recorded - 1]] : [],
+    goneBytes: head.bytes,
+    reported: reportOf(head, noProgress(head.stream)),
+    changedAtMs: atMs,
+  }
+}
+
+/** How a number leaves: a relay holds it, it became a dead letter, or it was dropped for a reason. */
+export type Departure = 'settled' | 'dead' | { readonly dropped: string }
+
+/** Notes that the numbers from … to have left; counts only those that had not. */
+export function depart(
+  progress: Progress,
+  from: number,
+  to: number,
+  how: Departure,
+): { progress: Progress; count: number } {
+  const { ranges, added } = addRange(progress.gone, from, to)
+  const count = rangeCount(added)
+  if (count === 0) return { progress, count }
+  const left = { ...progress, gone: ranges }
+  if (how === 'settled') return { progress: { ...left, settled: left.settled + count }, count }
+  if (how === 'dead') return { progress: { ...left, dead: left.dead + count }, count }
+  return { progress: { ...left, dropped: add(left.dropped, { [how.dropped]: count }) }, count }
+}
+
+/** Events of the stream that are still in the outbox. */
+export function waitingEvents(head: StreamHead, progress: Progress): number {
+  return Math.max(0, head.recorded - sum(head.dropped) - rangeCount(progress.gone))
+}
+
+/** Their bytes: an estimate after a repeated append, never below 0, and 0 when nothing waits. */
+export function waitingBytes(head: StreamHead, progress: Progress): number {
+  return waitingEvents(head, progress) === 0 ? 0 : Math.max(0, head.bytes - progress.goneBytes)
+}
+
+/** The stream as its owner sees it, for the wire. */
+export function reportOf(head: StreamHead, progress: Progress): StreamReport {
+  const report = { id: head.stream, recorded: head.recorded, dropped: add(head.dropped, progress.dropped) }
+  return sum(head.refused) > 0 ? { ...report, refused: { ...head.refused } } : report
+}
+
+/** Whether a relay has acknowledged the stream's counters as they are now. */
+export function isReported(head: StreamHead, progress: Progress): boolean {
+  return progress.reported !== undefined && weight(progress.reported) >= weight(reportOf(head, progress))
+}
+
+/** Notes an acknowledged report, unless a newer one has been. */
+export function acknowledge(progress: Progress, report: StreamReport): Progress {
+  if (progress.reported !== undefined && weight(progress.reported) >= weight(report)) return progress
+  return { ...progress, reported: report }
+}
+
+export function summaryOf(head: StreamHead, progress: Progress): StreamSummary {
+  return {
+    stream: head.stream,
+    accountTag: head.accountTag,
+    openedAtMs: head.openedAtMs,
+    recorded: head.recorded,
+    bytes: head.bytes,
+    refused: head.refused,
+    settled: progress.settled,
+    dead: progress.dead,
+    dropped: add(head.dropped, progress.dropped),
+  }
+}
+
+/** Counters only grow, so of two reports the heavier one is the newer, and equal weight means equal counters. */
+function weight(report: StreamReport): number {
+  return report.recorded + sum(report.dropped) + sum(report.refused)
+}
+
+function sum(tally: Tally | undefined): number {
+  return Object.values(tally ?? {}).reduce((total, count) => total + count, 0)
+}
+
+function add(a: Tally | undefined, b: Tally): Record<string, number> {
+  const total: Record<string, number> = { ...a }
+  for (const [key, count] of Object.entries(b)) total[key] = (Object.hasOwn(total, key) ? (total[key] ?? 0) : 0) + count
+  return total
+}

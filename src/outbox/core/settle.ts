@@ -1,0 +1,109 @@
+import type { Range } from '../../wire/contract.ts'
+import { addRange } from '../../wire/ranges.ts'
+import type { Segment, Settled, Settlement, StreamHead } from '../contract.ts'
+import { acknowledge, depart, isReported, noProgress, waitingEvents } from './accounting.ts'
+import { type Draft, settleRow } from './settle-row.ts'
+import { byStream, type Progress, type Tables } from './tables.ts'
+import { runsOf, verdictsOf } from './verdicts.ts'
+
+/** See Outbox.settle. Clean streams that were finished more than `retireAfterMs` ago are forgotten. */
+export async function settleIn(tables: Tables, settlement: Settlement, retireAfterMs: number): Promise<Settled> {
+  const [allHeads, allProgress] = await Promise.all([tables.heads(), tables.progress()])
+  const heads = byStream(allHeads)
+  const stored = byStream(allProgress)
+  const drafts = new Map<string, Draft>()
+  const draftOf = (stream: string): Draft => {
+    const known = drafts.get(stream)
+    if (known) return known
+    const draft = { progress: stored.get(stream) ?? noProgress(stream), received: 0, dead: [] }
+    drafts.set(stream, draft)
+    return draft
+  }
+  for (const [stream, segments] of groupByStream(settlement.claim.segments)) {
+    const head = heads.get(stream)
+    if (head) await settleStream(tables, head, draftOf(stream), segments, settlement)
+  }
+  for (const report of settlement.claim.reports) {
+    if (heads.has(report.id)) draftOf(report.id).progress = acknowledge(draftOf(report.id).progress, report)
+  }
+  for (const [stream, { progress }] of drafts) {
+    if (progress === stored.get(stream)) continue
+    const changed = { ...progress, changedAtMs: settlement.nowMs }
+    tables.putProgress(changed)
+    stored.set(stream, changed)
+  }
+  await retire(tables, allHeads, stored, settlement.nowMs - retireAfterMs)
+  return {
+    received: [...drafts.values()].reduce((total, draft) => total + draft.received, 0),
+    dead: [...drafts.values()].flatMap((draft) => draft.dead),
+  }
+}
+
+async function settleStream(
+  tables: Tables,
+  head: StreamHead,
+  draft: Draft,
+  segments: readonly Segment[],
+  settlement: Settlement,
+): Promise<void> {
+  const verdicts = verdictsOf(settlement, head.stream)
+  const last = (segment: Segment) => segment.first + segment.count - 1
+  for (const [from, to] of joined(segments.map((segment) => [segment.first, last(segment)]))) {
+    tables.deleteHidden(head.stream, from, to)
+  }
+  const covered: Range[] = []
+  for (const segment of segments) {
+    const runs = runsOf(verdicts, segment.first, last(segment))
+    if (runs.length > 1 || typeof runs[0]?.verdict === 'object') {
+      for (const row of await tables.segmentsWithin(head.stream, segment.first, last(segment))) {
+        settleRow(tables, head, draft, row, verdicts, settlement.nowMs)
+      }
+    } else if (runs[0]?.verdict === 'received') {
+      covered.push([segment.first, last(segment)])
+      settleWhole(draft, segment)
+    }
+  }
+  for (const [from, to] of joined(covered)) tables.deleteSegments(head.stream, from, to)
+}
+
+/** Whole segments go without being read again, many at once: the common case, and the fast one. */
+function settleWhole(draft: Draft, segment: Segment): void {
+  const { progress, count } = depart(draft.progress, segment.first, segment.first + segment.count - 1, 'settled')
+  if (count === 0) return
+  const bytes = Math.round((segment.bytes * count) / segment.count)
+  draft.progress = { ...progress, goneBytes: progress.goneBytes + bytes }
+  draft.received += count
+}
+
+function groupByStream(segments: readonly Segment[]): Map<string, Segment[]> {
+  const groups = new Map<string, Segment[]>()
+  for (const segment of segments) {
+    const group = groups.get(segment.stream)
+    if (group) group.push(segment)
+    else groups.set(segment.stream, [segment])
+  }
+  return groups
+}
+
+function joined(runs: readonly Range[]): Range[] {
+  return runs.reduce<Range[]>((ranges, [from, to]) => addRange(ranges, from, to).ranges, [])
+}
+
+/**
+ * Only streams without dead letters and drops are forgotten: should their owner still live and append again, then what
+ * their rows said can be told from its last head alone. The others stay, as evidence.
+ */
+async function retire(
+  tables: Tables,
+  heads: readonly StreamHead[],
+  progress: ReadonlyMap<string, Progress>,
+  beforeMs: number,
+): Promise<void> {
+  for (const head of heads) {
+    const known = progress.get(head.stream)
+    if (!known || known.changedAtMs >= beforeMs || known.settled !== head.recorded) continue
+    if (waitingEvents(head, known) > 0 || !isReported(head, known)) continue
+    if ((await tables.segmentsWithin(head.stream, 0, Number.POSITIVE_INFINITY)).length > 0) continue
+    tables.deleteStream(head.stream)
+  }
+}

@@ -1,0 +1,54 @@
+import type { Range, StreamReport } from '../../wire/contract.ts'
+import type { DeadLetter, Segment, StreamHead } from '../contract.ts'
+
+/** What became of a stream's numbers after they were appended. Its owner writes heads; only settle() and purge() write this. */
+export interface Progress {
+  readonly stream: string
+  readonly settled: number
+  readonly dead: number
+  /** Dropped by purge(), by reason; the owner's own drops are in the head. */
+  readonly dropped: Readonly<Record<string, number>>
+  /** Every number that has left, however it did. It makes counting idempotent: a number leaves once. */
+  readonly gone: readonly Range[]
+  readonly goneBytes: number
+  /** The newest report that a relay acknowledged. */
+  readonly reported?: StreamReport
+  readonly changedAtMs: number
+}
+
+/** A segment that is leased or deferred. Apart from the segments, so that a lease never rewrites their bodies. */
+export interface Hidden {
+  readonly stream: string
+  readonly first: number
+  readonly visibleAtMs: number
+}
+
+/**
+ * The rows of an outbox inside one transaction. Claim, settle, purge and the overviews are written once, over this;
+ * each home brings its own rows. Reads see earlier writes. A failed write fails the whole transaction.
+ */
+export interface Tables {
+  heads(): Promise<StreamHead[]>
+  progress(): Promise<Progress[]>
+  hidden(): Promise<Hidden[]>
+  deadCount(): Promise<number>
+  /** The first stream behind `after` that holds a segment, in key order; `undefined` as `after` starts at the front. */
+  nextStream(after: string | undefined): Promise<string | undefined>
+  /** Segments whose first number lies in [from, before), ascending, read one at a time. */
+  segments(stream: string, from: number, before: number): AsyncIterable<Segment>
+  /** The same, all at once, with `to` inclusive. */
+  segmentsWithin(stream: string, from: number, to: number): Promise<Segment[]>
+  putSegment(segment: Segment): void
+  /** Deletes the segments whose first number lies in [from, to]. */
+  deleteSegments(stream: string, from: number, to: number): void
+  putHidden(hidden: Hidden): void
+  deleteHidden(stream: string, from: number, to: number): void
+  putProgress(progress: Progress): void
+  putDead(letter: DeadLetter): void
+  /** Forgets the head and the progress of a stream. */
+  deleteStream(stream: string): void
+}
+
+export function byStream<Row extends { readonly stream: string }>(rows: readonly Row[]): Map<string, Row> {
+  return new Map(rows.map((row) => [row.stream, row]))
+}

@@ -1,0 +1,84 @@
+import { MetertapError } from '../../wire/errors.ts'
+import { asOutboxError, isConnectionLoss } from './errors.ts'
+import { openDatabase } from './open-database.ts'
+import type { Database } from './schema.ts'
+
+export interface ConnectionDeps {
+  readonly name: string
+  readonly indexedDB: IDBFactory | undefined
+  /** Called with the reason when a lost connection could not be opened again. */
+  readonly onBroken?: ((error: unknown) => void) | undefined
+}
+
+/** A database connection that heals itself. */
+export interface Connection {
+  /**
+   * Calls `use` with the open database: at once, synchronously, when it is open, and in call order always. When the
+   * connection turns out to be lost, it is opened again and `use` is called once more, so `use` must be repeatable.
+   */
+  run<T>(use: (database: Database) => Promise<T>): Promise<T>
+  /** Running transactions still end; later calls reject with code 'closed'. */
+  close(): void
+}
+
+export async function connect({ name, indexedDB, onBroken }: ConnectionDeps): Promise<Connection> {
+  let opening: Promise<Database> | undefined
+  let closed = false
+  let current: Database | undefined = await openDatabase(indexedDB, name, lose)
+
+  /** Closing lets running transactions end, and lets another tab upgrade; the next call opens again. */
+  function lose(database: Database): void {
+    database.close()
+    if (current === database) current = undefined
+  }
+
+  function reopen(): Promise<Database> {
+    if (opening) return opening
+    opening = openDatabase(indexedDB, name, lose)
+    // The first listener: `current` is set right before the calls that wait here run, so none can overtake them.
+    opening.then(
+      (database) => {
+        opening = undefined
+        if (closed) database.close()
+        else current = database
+      },
+      (error) => {
+        opening = undefined
+        onBroken?.(error)
+      },
+    )
+    return opening
+  }
+
+  function attempt<T>(use: (database: Database) => Promise<T>, retries: number): Promise<T> {
+    if (closed) return Promise.reject(new MetertapError('closed', 'The outbox is closed. Create a new agent.'))
+    const tryOn = (database: Database) =>
+      started(use, database).catch((error) => {
+        if (retries === 0 || !isConnectionLoss(error)) throw error
+        lose(database)
+        return attempt(use, retries - 1)
+      })
+    return current ? tryOn(current) : reopen().then(tryOn)
+  }
+
+  return {
+    run: (use) =>
+      attempt(use, 1).catch((error) => {
+        throw asOutboxError(error)
+      }),
+    close: () => {
+      closed = true
+      current?.close()
+      current = undefined
+    },
+  }
+}
+
+/** A database that is closing throws where others reject. */
+function started<T>(use: (database: Database) => Promise<T>, database: Database): Promise<T> {
+  try {
+    return use(database)
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}

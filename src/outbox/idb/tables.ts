@@ -1,0 +1,44 @@
+import type { Tables } from '../core/tables.ts'
+import type { Store, Transaction } from './schema.ts'
+import type { Watch } from './transact.ts'
+
+/** Every store that Tables touches. */
+export const TABLE_STORES: readonly Store[] = ['segments', 'streams', 'progress', 'hidden', 'dead']
+
+/** The rows of an outbox in one IndexedDB transaction over TABLE_STORES. */
+export function idbTables(transaction: Transaction, watch: Watch): Tables {
+  const segments = transaction.objectStore('segments')
+  const streams = transaction.objectStore('streams')
+  const progress = transaction.objectStore('progress')
+  const hidden = transaction.objectStore('hidden')
+  const dead = transaction.objectStore('dead')
+  return {
+    heads: () => streams.getAll(),
+    progress: () => progress.getAll(),
+    hidden: () => hidden.getAll(),
+    deadCount: () => dead.count(),
+    nextStream: async (after) => {
+      const behind = IDBKeyRange.lowerBound(after === undefined ? [] : [after, Number.POSITIVE_INFINITY])
+      return (await segments.getKey(behind))?.[0]
+    },
+    async *segments(stream, from, before) {
+      const range = IDBKeyRange.bound([stream, from], [stream, before], false, true)
+      for (let cursor = await segments.openCursor(range); cursor; cursor = await cursor.continue()) yield cursor.value
+    },
+    segmentsWithin: (stream, from, to) => segments.getAll(numbers(stream, from, to)),
+    putSegment: (segment) => watch(segments.put(segment)),
+    deleteSegments: (stream, from, to) => watch(segments.delete(numbers(stream, from, to))),
+    putHidden: (row) => watch(hidden.put(row)),
+    deleteHidden: (stream, from, to) => watch(hidden.delete(numbers(stream, from, to))),
+    putProgress: (row) => watch(progress.put(row)),
+    putDead: (letter) => watch(dead.put(letter)),
+    deleteStream: (stream) => {
+      watch(streams.delete(stream))
+      watch(progress.delete(stream))
+    },
+  }
+}
+
+function numbers(stream: string, from: number, to: number): IDBKeyRange {
+  return IDBKeyRange.bound([stream, from], [stream, to])
+}
