@@ -1,0 +1,14 @@
+export { defineMeter } from './meter/define-meter.ts'
+export { defineRelayConfig, type RelayConfig } from './relay/config/define-config.ts'
+export type {
+  FieldSource,
+  MappableEvent,
+  MeterRoute,
+  RelayLimits,
+  RelayOptions,
+  ZuoraOptions,
+} from './relay/contract.ts'
+export { createRelay, type Relay, type RelayDeps } from './relay/create-relay.ts'
+export type { Log } from './relay/log.ts'
+export { createGrant, type GrantOptions } from './relay/tokens/grant.ts'
+export { MetertapError } from './wire/errors.ts'

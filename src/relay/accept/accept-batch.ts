@@ -1,0 +1,80 @@
+import { type Meter, STREAM_ID } from '../../meter/contract.ts'
+import type { Deferral, Range, WireAnswer, WireBatch } from '../../wire/contract.ts'
+import { covers } from '../../wire/ranges.ts'
+import type { Claims } from '../claims.ts'
+import type { RelayLimits } from '../contract.ts'
+import type { Log } from '../log.ts'
+import { unavailable } from '../problem.ts'
+import type { AcceptResult, RelayStore } from '../store/contract.ts'
+import { type Judgement, judge } from './judge.ts'
+import type { StreamSeq } from './judge-place.ts'
+
+export interface AcceptBatchDeps {
+  readonly store: Pick<RelayStore, 'accept'>
+  readonly meters: ReadonlyMap<string, Meter>
+  readonly limits: RelayLimits
+  readonly clock: () => number
+  readonly log: Log
+  /** Tells the forwarder that a meter's lane has new events. */
+  readonly wake: (lane: string) => void
+}
+
+export type AcceptBatch = (batch: WireBatch, claims: Claims) => Promise<WireAnswer>
+
+/** How long a client keeps an event whose meter's schema failed before it sends it again. */
+const SCHEMA_RETRY_MS = 60_000
+
+/**
+ * Makes the function that judges a batch, stores what is good in one transaction and answers.
+ * When the store fails nothing is acknowledged: HttpProblem unavailable, with Retry-After.
+ */
+export function createAcceptBatch(deps: AcceptBatchDeps): AcceptBatch {
+  const { store, meters, limits, clock, log, wake } = deps
+  return async (batch, claims) => {
+    const nowMs = clock()
+    const judgement = await judge(batch, { claims, meters, limits, nowMs })
+    if (judgement.deferred.length > 0) logSchemaFailures(judgement, log)
+    const { tenant, account, device } = claims
+    const { events, refused } = judgement
+    const streams = batch.streams.filter(({ id }) => STREAM_ID.test(id))
+    const result = await store
+      .accept({ tenant, account, device, receivedAtMs: nowMs, streams, events, refused })
+      .catch((error: unknown) => {
+        log('error', 'store_failed', { error })
+        throw unavailable('The store cannot write now, nothing was taken: send the same batch again.')
+      })
+    if (result.stored > 0) for (const lane of new Set(events.map(({ meter }) => meter))) wake(lane)
+    return answer(judgement, result, clock())
+  }
+}
+
+function answer(judgement: Judgement, result: AcceptResult, serverTime: number): WireAnswer {
+  // What the store holds is held, whatever is thought of the event today: a lost answer's retry may have become too old.
+  const isOpen = ({ stream, seq }: StreamSeq): boolean => !covers(result.received[stream] ?? [], seq)
+  return {
+    received: Object.fromEntries(Object.entries(result.received).map(([id, ranges]) => [id, ranges.map(toPair)])),
+    rejected: [...judgement.rejected, ...result.rejected].filter(isOpen),
+    retry: defer(judgement.deferred.filter(isOpen)),
+    serverTime,
+  }
+}
+
+function toPair([from, to]: Range): [number, number] {
+  return [from, to]
+}
+
+/** Joins numbers that follow one another. */
+function defer(places: readonly StreamSeq[]): Deferral[] {
+  const deferrals: Deferral[] = []
+  for (const { stream, seq } of places) {
+    const last = deferrals.at(-1)
+    if (last?.stream === stream && last.to + 1 === seq) last.to = seq
+    else deferrals.push({ stream, from: seq, to: seq, delayMs: SCHEMA_RETRY_MS })
+  }
+  return deferrals
+}
+
+function logSchemaFailures({ deferred }: Judgement, log: Log): void {
+  const meters = [...new Set(deferred.map(({ meter }) => meter))]
+  log('error', 'schema_failed', { meters, events: deferred.length, retryMs: SCHEMA_RETRY_MS })
+}

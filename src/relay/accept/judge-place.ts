@@ -1,0 +1,53 @@
+import { STREAM_ID } from '../../meter/contract.ts'
+import type { Rejection, StreamReport } from '../../wire/contract.ts'
+
+/** A number of a stream. */
+export interface StreamSeq {
+  readonly stream: string
+  readonly seq: number
+}
+
+/** Enough of a bad stream id to recognise it; the whole would be repeated for each of its events. */
+const MAX_ECHO = 64
+
+/** How many numbers each stream of the reports has given out; reports whose id is no stream id are left out. */
+export function recordedByStream(reports: readonly StreamReport[]): ReadonlyMap<string, number> {
+  const recorded = new Map<string, number>()
+  for (const { id, recorded: count } of reports) {
+    if (STREAM_ID.test(id)) recorded.set(id, Math.max(count, recorded.get(id) ?? 0))
+  }
+  return recorded
+}
+
+/**
+ * The place of a segment's event number `index`, or why it has none.
+ * A rejection for a bad `first` echoes that value for each event: `first + index` could name a good event of the stream.
+ */
+export function judgePlace(
+  segment: { readonly stream: unknown; readonly first: unknown },
+  index: number,
+  recorded: ReadonlyMap<string, number>,
+): StreamSeq | Rejection {
+  const { stream, first } = segment
+  const isNumber = typeof first === 'number' && Number.isFinite(first)
+  const isSequence = isNumber && Number.isSafeInteger(first) && first >= 0
+  const seq = isSequence ? first + index : isNumber ? first : -1
+  if (typeof stream !== 'string' || !STREAM_ID.test(stream)) {
+    const echo = typeof stream === 'string' ? stream.slice(0, MAX_ECHO) : ''
+    return { stream: echo, seq, code: 'bad_stream', detail: 'The stream must be a UUID in lower case.' }
+  }
+  const count = recorded.get(stream)
+  if (count === undefined) {
+    const detail = 'The batch has no report of this stream: name it in "streams".'
+    return { stream, seq, code: 'unknown_stream', detail }
+  }
+  if (!isSequence || !Number.isSafeInteger(seq)) {
+    const detail = 'A sequence number is a whole number from 0 to 2^53 − 1.'
+    return { stream, seq, code: 'bad_sequence', detail }
+  }
+  if (seq >= count) {
+    const detail = `The stream's report gives out numbers below ${count} only: raise "recorded" first.`
+    return { stream, seq, code: 'sequence_beyond_recorded', detail }
+  }
+  return { stream, seq }
+}

@@ -1,0 +1,32 @@
+import type { RelayOptions, ZuoraOptions } from '../contract.ts'
+
+type SecretsOptional<T, Keys extends keyof T> = Omit<T, Keys> & { readonly [K in Keys]?: T[K] | undefined }
+
+/**
+ * RelayOptions whose secrets may be left out and come from the environment:
+ * `METERTAP_ZUORA_CLIENT_ID`, `METERTAP_ZUORA_CLIENT_SECRET`, `METERTAP_ADMIN_KEY`, and for each key of `grants`
+ * `METERTAP_GRANT_SECRET_<KEY ID>` (upper case, other characters than letters and digits as `_`).
+ */
+export interface RelayConfig extends Omit<RelayOptions, 'upstream' | 'grants' | 'adminKey'> {
+  readonly upstream: SecretsOptional<ZuoraOptions, 'clientId' | 'clientSecret'>
+  readonly grants: readonly SecretsOptional<RelayOptions['grants'][number], 'secret'>[]
+  readonly adminKey?: string | undefined
+}
+
+/**
+ * Types a relay's configuration and gives it back as it is; createRelay() checks it.
+ *
+ * @example
+ * // relay.config.ts
+ * export default defineRelayConfig({
+ *   publicUrl: 'https://usage.example.com',
+ *   store: { sqlite: './usage.db' },
+ *   meters: [{ meter: apiCalls, upstream: { meterGlobalId: '…', fields: { UsageIdentifier: 'id', UsageDate: 'at', CustomerId: 'account', Quantity: 'data.quantity' } } }],
+ *   upstream: { restBase: 'https://rest.zuora.com' },
+ *   grants: [{ keyId: 'app' }],
+ *   origins: ['https://app.example.com'],
+ * })
+ */
+export function defineRelayConfig(config: RelayConfig): RelayConfig {
+  return config
+}
