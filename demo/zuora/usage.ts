@@ -9,6 +9,9 @@ import type { WritableLedger } from './ledger.ts'
 import type { Meterer } from './limits.ts'
 import { storeRows } from './store-rows.ts'
 
+/** How many bad rows an answer names. */
+const MAX_SHOWN = 50
+
 /** One `POST /usage/bulk/{meterGlobalId}` with its body read. */
 export interface UsageCall {
   readonly meterId: string
@@ -154,6 +157,6 @@ function findBadRows(
 }
 
 function summarize(problems: readonly RowProblem[]): string {
-  const shown = problems.slice(0, 20).map(({ index, message }) => `[${index}] ${message}`)
+  const shown = problems.slice(0, MAX_SHOWN).map(({ index, message }) => `[${index}] ${message}`)
   return `${problems.length} events are not valid: ${shown.join(' ')}`
 }
