@@ -1,0 +1,93 @@
+import { eventId } from '../../src/meter/contract.ts'
+import type {
+  AcceptableEvent,
+  AcceptRequest,
+  BuildDelivery,
+  Delivery,
+  LedgerTotals,
+  RelayStore,
+} from '../../src/relay/store/contract.ts'
+
+/** One place that survives closing: open() gives a store on it, again and again. */
+export interface StoreHome {
+  open(options?: { maxRangesPerStream?: number }): RelayStore
+  remove(): Promise<void>
+}
+
+/** A stream's id; the same number gives the same id. */
+export function streamId(n: number): string {
+  return `0193a1b2-0000-7000-8000-${String(n).padStart(12, '0')}`
+}
+
+export const S1: string = streamId(1)
+export const S2: string = streamId(2)
+
+export function event(seq: number, parts: Partial<AcceptableEvent> = {}): AcceptableEvent {
+  const data = JSON.stringify({ quantity: seq + 1, note: `é${seq}` })
+  return { stream: S1, seq, meter: 'api_calls', atMs: 1_700_000_000_000 + seq, data, ...parts }
+}
+
+/** The events from … to, both included. */
+export function events(from: number, to: number, parts: Partial<AcceptableEvent> = {}): AcceptableEvent[] {
+  return Array.from({ length: to - from + 1 }, (_, i) => event(from + i, parts))
+}
+
+/** A request; each stream's report says that it recorded up to its highest event, unless `streams` is given. */
+export function request(list: readonly AcceptableEvent[], parts: Partial<AcceptRequest> = {}): AcceptRequest {
+  const recorded = new Map<string, number>()
+  for (const { stream, seq } of list) recorded.set(stream, Math.max(recorded.get(stream) ?? 0, seq + 1))
+  const streams = [...recorded].map(([id, count]) => ({ id, recorded: count, dropped: {} }))
+  const who = { tenant: 'default', account: 'acme', device: 'd1', receivedAtMs: 1_700_000_100_000 }
+  return { ...who, streams, events: list, refused: [], ...parts }
+}
+
+/** Builds a body that can be read back: JSON lines of ids. */
+export const buildIds: BuildDelivery = (list) => ({
+  taken: list.length,
+  body: new TextEncoder().encode(JSON.stringify(list.map(({ stream, seq }) => eventId(stream, seq)))),
+  rows: list.length,
+  bytes: list.length,
+  unmappable: [],
+})
+
+export function idsOf({ body }: Pick<Delivery, 'body'>): string[] {
+  return JSON.parse(new TextDecoder().decode(body))
+}
+
+export function ids(stream: string, from: number, to: number): string[] {
+  return Array.from({ length: to - from + 1 }, (_, i) => eventId(stream, from + i))
+}
+
+/** openDelivery with what most tests want. */
+export function take(
+  store: RelayStore,
+  parts: Partial<Parameters<RelayStore['openDelivery']>[0]> = {},
+  build: BuildDelivery = buildIds,
+): Promise<Delivery | undefined> {
+  const usual = { lane: 'api_calls', owner: 'o1', leaseMs: 1_000, nowMs: 10_000, maxEvents: 1_000 }
+  return store.openDelivery({ ...usual, ...parts }, build)
+}
+
+/** Takes and accepts everything in the lane; gives the ids in order of delivery. */
+export async function drain(store: RelayStore, parts: Parameters<typeof take>[1] = {}): Promise<string[]> {
+  const all: string[] = []
+  for (;;) {
+    const delivery = await take(store, { nowMs: 1e12, ...parts })
+    if (!delivery) return all
+    all.push(...idsOf(delivery))
+    await store.acceptDelivery(delivery.id, 1e12)
+  }
+}
+
+/** The sum of the ledger's rows, for comparison with totals(). */
+export async function sumLedger(store: RelayStore): Promise<LedgerTotals> {
+  const rows = await store.ledger({ limit: 100_000 })
+  const sum = { streams: 0, recorded: 0, received: 0, declared: 0, rejected: 0, forwarded: 0, dead: 0, missing: 0 }
+  for (const row of rows) {
+    sum.streams++
+    for (const key of ['recorded', 'received', 'rejected', 'forwarded', 'dead', 'missing'] as const)
+      sum[key] += row[key]
+    for (const count of Object.values(row.declared)) sum.declared += count
+  }
+  return sum
+}

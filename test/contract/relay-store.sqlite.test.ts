@@ -1,0 +1,192 @@
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { DatabaseSync } from 'node:sqlite'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { openSqliteStore } from '../../src/relay/store/sqlite/open-sqlite-store.ts'
+import { rangeCount } from '../../src/wire/ranges.ts'
+import { describeRelayStore } from './relay-store.ts'
+import { drain, events, request, streamId, take } from './relay-store-kit.ts'
+
+describeRelayStore('SQLite store', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'metertap-store-'))
+  return {
+    open: (options = {}) => openSqliteStore({ path: join(folder, 'relay.db'), clock: () => 42, ...options }),
+    remove: async () => rmSync(folder, { recursive: true }),
+  }
+})
+
+describe('SQLite store, its file', () => {
+  let folder: string
+  let path: string
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'metertap-store-'))
+    path = join(folder, 'relay.db')
+  })
+  afterEach(() => rmSync(folder, { recursive: true }))
+
+  const open = () => openSqliteStore({ path, clock: () => 42 })
+
+  test('calls of one turn share one transaction', async () => {
+    const store = open()
+    await store.check()
+    const before = commits(path)
+    const lists = Array.from({ length: 50 }, (_, n) => events(0, 9, { stream: streamId(n) }))
+    const results = await Promise.all(lists.map((list) => store.accept(request(list))))
+    expect(results.every(({ stored }) => stored === 10)).toBe(true)
+    expect(commits(path) - before).toBe(1)
+    await store.accept(request(events(10, 10)))
+    expect(commits(path) - before).toBe(2)
+    await store.close()
+  })
+
+  test('is readable by its owner only', async () => {
+    const store = open()
+    await store.accept(request(events(0, 1)))
+    for (const suffix of ['', '-wal', '-shm']) expect(statSync(path + suffix).mode & 0o777).toBe(0o600)
+    await store.close()
+  })
+
+  test('syncs every commit', async () => {
+    const store = open()
+    await store.close()
+    // The settings are per connection, so they are read where the store sets them.
+    const { openDatabase } = await import('../../src/relay/store/sqlite/database.ts')
+    const db = openDatabase(path)
+    expect(db.prepare('PRAGMA synchronous').get()).toMatchObject({ synchronous: 2 })
+    expect(db.prepare('PRAGMA journal_mode').get()).toMatchObject({ journal_mode: 'wal' })
+    expect(db.prepare('PRAGMA foreign_keys').get()).toMatchObject({ foreign_keys: 1 })
+    db.close()
+  })
+
+  test('settled events leave the file, and it does not grow for ever', async () => {
+    const store = open()
+    const data = JSON.stringify('x'.repeat(500))
+    let sizeEarly = 0
+    for (let round = 0; round < 40; round++) {
+      await store.accept(request(events(round * 200, round * 200 + 199, { data })))
+      const buried = await take(store, { maxEvents: 30, nowMs: 0 })
+      await store.buryDelivery(buried?.id ?? '', 'refused', '', 0)
+      await drain(store, { maxEvents: 70 })
+      if (round === 9) sizeEarly = pages(path)
+    }
+    expect(count(path, 'chunks')).toBe(0)
+    expect(count(path, 'deliveries')).toBe(0)
+    // 30 rounds more than at the early mark: only their 900 dead letters (about 0.6 KB each) may have come on top.
+    expect(pages(path) - sizeEarly).toBeLessThan((900 * 700) / 4096)
+    await store.close()
+  })
+
+  test('refuses a file of a newer version, a folder that is not there, and memory', async () => {
+    await open().close()
+    const db = new DatabaseSync(path)
+    db.exec('PRAGMA user_version = 99')
+    db.close()
+    expect(open).toThrow(expect.objectContaining({ code: 'bad_option', message: expect.stringContaining('newer') }))
+    for (const wrong of [join(folder, 'absent', 'relay.db'), folder, ':memory:', '']) {
+      expect(() => openSqliteStore({ path: wrong, clock: () => 0 })).toThrow(
+        expect.objectContaining({ code: 'bad_option' }),
+      )
+    }
+  })
+
+  test('a full disk fails the call, keeps nothing of it, and the store lives on', async () => {
+    const store = open()
+    await store.accept(request(events(0, 9)))
+    await store.close()
+    const { openDatabase } = await import('../../src/relay/store/sqlite/database.ts')
+    const { createGroupCommit } = await import('../../src/relay/store/sqlite/group-commit.ts')
+    const db = openDatabase(path)
+    const group = createGroupCommit(db)
+    const pageCount = Number(db.prepare('PRAGMA page_count').get()?.page_count)
+    db.exec(`PRAGMA max_page_count = ${pageCount + 2}`)
+    const put = (name: string, size: number) => () =>
+      db.prepare('INSERT INTO secrets VALUES (?, ?, 0)').run(name, 'x'.repeat(size))
+    const results = await Promise.allSettled([group.run(put('small', 10)), group.run(put('huge', 1_000_000))])
+    expect(results[1]).toMatchObject({ status: 'rejected', reason: { code: 'internal' } })
+    const stored = db.prepare('SELECT name FROM secrets').all()
+    // Whoever was told "stored" is stored; a full disk may cost the neighbours their transaction, but then they are told.
+    expect(stored.length).toBe(results.filter(({ status }) => status === 'fulfilled').length)
+    db.exec('PRAGMA max_page_count = 1000000')
+    await group.run(put('later', 1_000_000))
+    db.close()
+    const reopened = open()
+    expect(await drain(reopened)).toHaveLength(10)
+    await reopened.close()
+  })
+
+  test('killed in the middle of work: all that was acknowledged is there, and nothing by half', async () => {
+    for (let round = 0; round < 3; round++) {
+      const acknowledged = await runAndKill(path, round, 150 + 100 * round)
+      expect(acknowledged.size).toBeGreaterThan(0)
+      const store = open()
+      for (const [stream, highest] of acknowledged) {
+        const [row] = await store.ledger({ stream })
+        expect(row?.received).toBeGreaterThanOrEqual(highest + 1)
+      }
+      // What the ledger says is held can be delivered, whole: each batch has 20 events.
+      const held = (await store.totals()).received - (await store.totals()).forwarded
+      const delivered = await drain(store)
+      expect(delivered).toHaveLength(held)
+      expect(held % 20).toBe(0)
+      expect(new Set(delivered).size).toBe(held)
+      const { received } = await store.accept(
+        request([...events(0, 19, { stream: [...acknowledged.keys()][0] as string })]),
+      )
+      expect(rangeCount(Object.values(received)[0] ?? [])).toBeGreaterThanOrEqual(20)
+      await store.close()
+    }
+  })
+})
+
+/** Runs a writer in another process until it is killed; what it said was acknowledged: stream → highest number. */
+async function runAndKill(path: string, round: number, afterAcks: number): Promise<Map<string, number>> {
+  const writer = fileURLToPath(new URL('../support/store-writer.ts', import.meta.url))
+  const child = spawn(process.execPath, [writer, path, String(round)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const acknowledged = new Map<string, number>()
+  let acks = 0
+  for await (const line of createInterface({ input: child.stdout })) {
+    const [stream, highest] = line.split(' ')
+    // A line that was cut off by the kill has no end mark.
+    if (!line.endsWith(' ok')) continue
+    acknowledged.set(stream as string, Number(highest))
+    if (++acks === afterAcks) child.kill('SIGKILL')
+  }
+  return acknowledged
+}
+
+function count(path: string, table: string): number {
+  const db = new DatabaseSync(path)
+  try {
+    return Number(db.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n)
+  } finally {
+    db.close()
+  }
+}
+
+function pages(path: string): number {
+  const db = new DatabaseSync(path)
+  try {
+    return Number(db.prepare('PRAGMA page_count').get()?.page_count)
+  } finally {
+    db.close()
+  }
+}
+
+/** Commits in the write-ahead log since it was last reset: frames that carry a database size end a transaction. */
+function commits(path: string): number {
+  const wal = `${path}-wal`
+  if (!existsSync(wal)) return 0
+  const bytes = readFileSync(wal)
+  const pageSize = bytes.readUInt32BE(8)
+  const salt = bytes.subarray(16, 24)
+  let found = 0
+  for (let at = 32; at + 24 + pageSize <= bytes.length; at += 24 + pageSize) {
+    const isCurrent = bytes.subarray(at + 8, at + 16).equals(salt)
+    if (isCurrent && bytes.readUInt32BE(at + 4) > 0) found++
+  }
+  return found
+}
