@@ -1,6 +1,6 @@
 import type { Range, StreamReport } from '../../../wire/contract.ts'
 import { addRange, covers, rangeCount } from '../../../wire/ranges.ts'
-import { subtractRange } from './subtract-range.ts'
+import { subtractRange, touches } from './range-tools.ts'
 
 /** Counts by reason or code. */
 export type Tally = Readonly<Record<string, number>>
@@ -68,8 +68,7 @@ export function receiveRun(
   [from, to]: Range,
   maxRanges: number,
 ): { state: StreamState; added: Range[] } | undefined {
-  const touches = ([start, end]: Range): boolean => end >= from - 1 && start <= to + 1
-  if (state.held.length >= maxRanges && !state.held.some(touches)) return undefined
+  if (state.held.length >= maxRanges && !touches(state.held, from, to)) return undefined
   const { ranges, added } = addRange(state.held, from, to)
   let { refusedRanges } = state
   if (refusedRanges.length > 0) for (const [low, high] of added) refusedRanges = subtractRange(refusedRanges, low, high)
@@ -82,8 +81,8 @@ export function receiveRun(
  */
 export function refuseNumber(state: StreamState, seq: number, maxRanges: number): StreamState {
   if (!Number.isSafeInteger(seq) || seq < 0 || covers(state.held, seq)) return state
+  if (state.refusedRanges.length >= maxRanges && !touches(state.refusedRanges, seq, seq)) return state
   const { ranges } = addRange(state.refusedRanges, seq, seq)
-  if (ranges.length > Math.max(maxRanges, state.refusedRanges.length)) return state
   return { ...state, recorded: raise(state.recorded, seq), refusedRanges: ranges }
 }
 

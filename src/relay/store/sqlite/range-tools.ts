@@ -10,3 +10,16 @@ export function subtractRange(ranges: readonly Range[], from: number, to: number
     return left
   })
 }
+
+/** Whether `[from, to]` overlaps or adjoins one of the sorted ranges, so that adding it makes no further range. */
+export function touches(ranges: readonly Range[], from: number, to: number): boolean {
+  let low = 0
+  let high = ranges.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((ranges[middle] as Range)[1] < from - 1) low = middle + 1
+    else high = middle
+  }
+  const next = ranges[low]
+  return next !== undefined && next[0] <= to + 1
+}
