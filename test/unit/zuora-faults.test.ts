@@ -224,7 +224,7 @@ test('the token endpoint fails too', async () => {
 })
 
 test('close ends waiting calls at once and frees the port', async () => {
-  const { standIn, send } = await ready({ faults: [{ kind: 'slow', delayMs: 60_000 }] })
+  const { standIn, send } = await ready({ faults: [{ kind: 'slow', delayMs: 300 }] })
   const waiting = send(rowOf('e-1')).then(
     () => 'answered',
     () => 'cut',
@@ -232,6 +232,8 @@ test('close ends waiting calls at once and frees the port', async () => {
   await new Promise((resolve) => setTimeout(resolve, 50))
   await standIn.close()
   expect(await waiting).toBe('cut')
+  // Longer than the delay: a call that waits on in a closed stand-in would store its row now.
+  await new Promise((resolve) => setTimeout(resolve, 400))
   expect(standIn.ledger.totals('calls').billable).toBe(0)
   const again = await start({ port: Number(new URL(standIn.url).port) })
   expect(again.url).toBe(standIn.url)
