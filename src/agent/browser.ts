@@ -1,18 +1,22 @@
 import { openIdbOutbox } from '../outbox/idb/open.ts'
 import { createMemoryOutbox } from '../outbox/memory/open.ts'
 import { browserRuntime } from '../runtime/browser.ts'
+import type { Runtime } from '../runtime/contract.ts'
 import { MetertapError } from '../wire/errors.ts'
 import type { Agent } from './agent.ts'
 import { type AgentParts, startAgent } from './create-agent.ts'
 import type { AgentOptions } from './options.ts'
 
-const openOutbox: AgentParts['openOutbox'] = async (name, onDegraded) => {
-  try {
-    return await openIdbOutbox({ name })
-  } catch (cause) {
-    const text = 'IndexedDB cannot be used here: events are kept in memory and end with this page.'
-    onDegraded(new MetertapError('outbox_unavailable', text, {}, cause))
-    return createMemoryOutbox({})
+function outboxOpener(runtime: Runtime): AgentParts['openOutbox'] {
+  const { now: clock, newStreamId: random, indexedDB } = runtime
+  return async (name, onDegraded) => {
+    try {
+      return await openIdbOutbox({ name, indexedDB, random, clock })
+    } catch (cause) {
+      const text = 'IndexedDB cannot be used here: events are kept in memory and end with this page.'
+      onDegraded(new MetertapError('outbox_unavailable', text, {}, cause))
+      return createMemoryOutbox({ random })
+    }
   }
 }
 
@@ -29,5 +33,6 @@ const openOutbox: AgentParts['openOutbox'] = async (name, onDegraded) => {
  * })
  */
 export function createAgent(options: AgentOptions): Agent {
-  return startAgent(options, { runtime: browserRuntime(), openOutbox })
+  const runtime = browserRuntime()
+  return startAgent(options, { runtime, openOutbox: outboxOpener(runtime) })
 }

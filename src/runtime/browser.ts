@@ -35,6 +35,7 @@ export function browserRuntime(): Runtime {
     queueMicrotask: (callback) => globalThis.queueMicrotask(callback),
     fetch: (input, init) => globalThis.fetch(input, init),
     gzip: typeof CompressionStream === 'undefined' ? undefined : createGzip(CompressionStream, Response),
+    indexedDB: globalThis.indexedDB,
     utf8Length: (text) => encoder.encode(text).length,
     online: () => globalThis.navigator?.onLine !== false,
     onLifecycle,

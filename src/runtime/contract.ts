@@ -13,7 +13,7 @@ export interface Runtime {
   now(): number
   /** Uniform in [0, 1). */
   random(): number
-  /** A UUIDv7 for a new stream. */
+  /** A UUIDv7, for a new stream or installation. */
   newStreamId(): string
   setTimer(callback: () => void, delayMs: number): () => void
   /** Runs the callback after the current task's synchronous part, before the task's end. */
@@ -21,6 +21,7 @@ export interface Runtime {
   fetch: typeof globalThis.fetch
   /** gzip of a text, or undefined where the runtime has no CompressionStream. */
   gzip: ((text: string) => Promise<Uint8Array<ArrayBuffer>>) | undefined
+  indexedDB: IDBFactory | undefined
   utf8Length(text: string): number
   online(): boolean
   /** Subscribes to life-cycle events; returns the unsubscriber. */
