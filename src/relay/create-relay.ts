@@ -105,7 +105,6 @@ async function assemble(settings: RelaySettings, store: RelayStore, deps: RelayD
   let stopped: Promise<void> | undefined
 
   async function listenAndForward(): Promise<RunningServer> {
-    if (turnstile.isClosed()) throw new MetertapError('closed', 'The relay was stopped: make a new one.')
     const server = await listen(answer, settings.listen)
     forwarder.start()
     return server
@@ -121,6 +120,7 @@ async function assemble(settings: RelaySettings, store: RelayStore, deps: RelayD
   return {
     fetch: answer,
     async start() {
+      if (turnstile.isClosed()) throw new MetertapError('closed', 'The relay was stopped: make a new one.')
       started ??= listenAndForward()
       const { url } = await started
       return { url }

@@ -14,6 +14,7 @@ const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 60_000
 /** Longer than the usual 60 s of a load balancer, so that it is the balancer that closes idle connections. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000
+const SWEEP_MS = 50
 
 /**
  * Serves a fetch handler over HTTP.
@@ -48,8 +49,11 @@ export async function listen(
 
 async function close(server: Server, graceMs: number): Promise<void> {
   const cut = setTimeout(() => server.closeAllConnections(), graceMs)
+  // A connection whose request ends during the drain would be kept alive.
+  const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS)
   await new Promise<void>((resolve) => server.close(() => resolve()))
   clearTimeout(cut)
+  clearInterval(sweep)
 }
 
 function cannotListen(error: NodeJS.ErrnoException, host: string, port: number): MetertapError {
