@@ -3,6 +3,7 @@ import { createAcceptBatch } from './accept/accept-batch.ts'
 import type { RelayConfig } from './config/define-config.ts'
 import { type Environment, type RelaySettings, resolveConfig } from './config/resolve-config.ts'
 import { defaultDeps } from './default-deps.ts'
+import type { Forwarder } from './forward/contract.ts'
 import { createApp } from './http/app.ts'
 import { listen, type RunningServer } from './http/server.ts'
 import { createTurnstile } from './http/turnstile.ts'
@@ -11,13 +12,6 @@ import type { RelayStore } from './store/contract.ts'
 import { createAccessTokens } from './tokens/access-token.ts'
 import { loadSigningKey } from './tokens/signing-key.ts'
 import { createGrantVerifier } from './tokens/verify-grant.ts'
-
-/** What sends stored events upstream. A lane is a meter's name. */
-export interface RelayForwarder {
-  start(): void
-  wake(lane?: string): void
-  stop(): Promise<void>
-}
 
 /** What the relay takes from outside; every one has a default. */
 export interface RelayDeps {
@@ -36,7 +30,7 @@ export interface RelayDeps {
   /** Default: SQLite, where the configuration says. The relay closes it. */
   readonly openStore: (settings: RelaySettings) => RelayStore
   /** Default: the forwarder to Zuora. */
-  readonly createForwarder: (store: RelayStore, settings: RelaySettings) => RelayForwarder
+  readonly createForwarder: (store: RelayStore, settings: RelaySettings) => Forwarder
 }
 
 export interface Relay {
@@ -48,7 +42,7 @@ export interface Relay {
   stop(): Promise<void>
   readonly store: RelayStore
   /** Runs from start() on. A relay that is used through fetch alone starts it by hand. */
-  readonly forwarder: RelayForwarder
+  readonly forwarder: Forwarder
 }
 
 const STOP_GRACE_MS = 10_000
@@ -85,6 +79,7 @@ async function assemble(settings: RelaySettings, store: RelayStore, deps: RelayD
     origins,
     limits,
     store,
+    forwarder,
     key,
     clock,
     log,

@@ -61,7 +61,12 @@ export async function openTestRelay(
       clock: () => clock.nowMs,
       environment: {},
       log: (level, event, fields) => log.push({ level, event, fields }),
-      createForwarder: () => ({ start: () => {}, wake: (lane = '*') => woken.push(lane), stop: async () => {} }),
+      createForwarder: () => ({
+        start: () => {},
+        wake: (lane = '*') => woken.push(lane),
+        stop: async () => {},
+        stats: () => [],
+      }),
       ...deps,
     },
   )

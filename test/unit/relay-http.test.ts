@@ -279,6 +279,7 @@ describe('the operator’s view', () => {
       serverTime: NOW_MS,
       totals: { streams: 1, recorded: 1, received: 1, missing: 0 },
       lanes: [{ lane: 'calls', waiting: 1, inDelivery: 0 }],
+      forwarding: [],
       streams: [{ account: 'acme', stream: STREAM, received: 1 }],
     })
     for (const [query, count] of [

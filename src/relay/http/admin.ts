@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { Hono } from 'hono'
+import type { Forwarder } from '../forward/contract.ts'
 import type { Log } from '../log.ts'
 import { HttpProblem, unavailable } from '../problem.ts'
 import type { RelayStore } from '../store/contract.ts'
@@ -8,6 +9,7 @@ import { bearer } from './read-token.ts'
 export interface AdminDeps {
   readonly adminKey: string | undefined
   readonly store: Pick<RelayStore, 'ledger' | 'totals' | 'backlog' | 'deadLetters'>
+  readonly forwarder: Pick<Forwarder, 'stats'>
   readonly clock: () => number
   readonly log: Log
 }
@@ -16,7 +18,7 @@ const DEFAULT_LIMIT = 1000
 const MAX_LIMIT = 10_000
 
 /** GET /v1/ledger and GET /v1/dead-letters, for the holder of the admin key. Without a key they do not exist. */
-export function createAdminRoutes({ adminKey, store, clock, log }: AdminDeps): Hono {
+export function createAdminRoutes({ adminKey, store, forwarder, clock, log }: AdminDeps): Hono {
   const routes = new Hono()
   if (adminKey === undefined) return routes
   const read = async <T>(job: () => Promise<T>): Promise<T> => {
@@ -34,7 +36,7 @@ export function createAdminRoutes({ adminKey, store, clock, log }: AdminDeps): H
     const [totals, lanes, streams] = await read(() =>
       Promise.all([store.totals(), store.backlog(), store.ledger({ ...filter, limit })]),
     )
-    return c.json({ serverTime: clock(), totals, lanes, streams })
+    return c.json({ serverTime: clock(), totals, lanes, forwarding: forwarder.stats(), streams })
   })
   routes.get('/v1/dead-letters', async (c) => {
     requireKey(c.req.raw, adminKey)
