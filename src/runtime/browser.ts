@@ -17,9 +17,14 @@ function onLifecycle(listener: (event: LifecycleEvent) => void): () => void {
 
 function openChannel(name: string, onMessage: (message: PeerMessage) => void): PeerChannel | undefined {
   if (typeof BroadcastChannel === 'undefined') return undefined
-  const channel = new BroadcastChannel(name)
-  channel.onmessage = ({ data }) => onMessage(data as PeerMessage)
-  return { post: (message) => channel.postMessage(message), close: () => channel.close() }
+  try {
+    const channel = new BroadcastChannel(name)
+    channel.onmessage = ({ data }) => onMessage(data as PeerMessage)
+    return { post: (message) => channel.postMessage(message), close: () => channel.close() }
+  } catch {
+    // Denied where storage is: the agent then does without peers.
+    return undefined
+  }
 }
 
 /** The globals of a page or a page's worker, as the agent uses them. Reads them when called, never at import. */
@@ -29,7 +34,8 @@ export function browserRuntime(): Runtime {
     random: () => Math.random(),
     newStreamId: () => v7(),
     setTimer(callback, delayMs) {
-      const timer = setTimeout(callback, delayMs)
+      // A longer delay would overflow and fire at once.
+      const timer = setTimeout(callback, Math.min(delayMs, 2_147_483_647))
       return () => clearTimeout(timer)
     },
     queueMicrotask: (callback) => globalThis.queueMicrotask(callback),

@@ -1,3 +1,5 @@
+import type { Gzip } from '../wire/gzip.ts'
+
 /** Moments in a page's (or process's) life that the agent reacts to. */
 export type LifecycleEvent = 'visible' | 'hidden' | 'pagehide' | 'pageshow' | 'online' | 'offline'
 
@@ -20,7 +22,7 @@ export interface Runtime {
   queueMicrotask(callback: () => void): void
   fetch: typeof globalThis.fetch
   /** gzip of a text, or undefined where the runtime has no CompressionStream. */
-  gzip: ((text: string) => Promise<Uint8Array<ArrayBuffer>>) | undefined
+  gzip: Gzip | undefined
   indexedDB: IDBFactory | undefined
   utf8Length(text: string): number
   online(): boolean
