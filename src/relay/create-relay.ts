@@ -57,8 +57,8 @@ const STOP_GRACE_MS = 10_000
  * const { url } = await relay.start()
  */
 export async function createRelay(config: RelayConfig, given: Partial<RelayDeps> = {}): Promise<Relay> {
-  const settings = resolveConfig(config, given.environment ?? process.env)
-  const deps = { ...defaultDeps(given), ...given }
+  const deps = defaultDeps(given)
+  const settings = resolveConfig(config, deps.environment)
   const store = deps.openStore(settings)
   try {
     return await assemble(settings, store, deps)

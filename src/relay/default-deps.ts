@@ -1,19 +1,23 @@
 import type { RelayDeps } from './create-relay.ts'
+import { createForwarder } from './forward/create-forwarder.ts'
 import { openSqliteStore } from './store/sqlite/open-sqlite-store.ts'
 
 /** The parts that createRelay() uses unless it is given others. */
 export function defaultDeps(given: Partial<RelayDeps>): RelayDeps {
-  const clock = given.clock ?? Date.now
-  return {
-    clock,
+  const deps = {
+    clock: Date.now,
     random: Math.random,
     uuid: () => crypto.randomUUID(),
-    fetch: (...call) => fetch(...call),
+    fetch: (...call: Parameters<typeof fetch>) => fetch(...call),
     log: () => {},
     environment: process.env,
-    openStore: (settings) => openSqliteStore({ path: settings.store.sqlite, clock }),
-    createForwarder: () => {
-      throw new Error('forwarder')
-    },
+    ...given,
+  }
+  const { clock, random, uuid, log } = deps
+  return {
+    openStore: ({ store }) => openSqliteStore({ path: store.sqlite, clock }),
+    createForwarder: (store, { meters, upstream }) =>
+      createForwarder({ store, routes: meters, upstream, owner: uuid(), clock, random, fetch: deps.fetch, log }),
+    ...deps,
   }
 }
