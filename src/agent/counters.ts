@@ -22,9 +22,10 @@ export class Counters {
     this.waitingBytes += bytes
   }
 
-  sending(events: number): void {
-    this.inFlight = events
-    if (events > 0) this.requests++
+  /** `events` of the request that begins; undefined when it is over. */
+  sending(events: number | undefined): void {
+    this.inFlight = events ?? 0
+    if (events !== undefined) this.requests++
   }
 
   counted({ events, bytes, deadLetters }: OutboxTotals): void {

@@ -58,12 +58,13 @@ class RunningAgent implements Agent {
     this.#opened.catch((error) => this.#emit('trouble', { code: 'outbox_unavailable', detail: String(error) }))
   }
 
-  record(meter: Meter, data: unknown, { at }: RecordOptions = {}): Receipt {
+  record(meter: Meter, data: unknown, options?: RecordOptions): Receipt {
     try {
       if (this.#closed) throw new MetertapError('closed', 'The agent is closed. Make a new one with createAgent().')
-      if (this.#settings.meters.get(meter?.name) !== meter) throw unknownMeter(meter)
-      const atMs = at === undefined ? this.#runtime.now() : Number(at)
-      const text = encodeEvent(meter, atMs, data, this.#settings.maxEventBytes)
+      if (!meter || this.#settings.meters.get(meter.name) !== meter) throw unknownMeter(meter)
+      const { now, utf8Length } = this.#runtime
+      const atMs = timeOf(options?.at ?? now())
+      const text = encodeEvent(meter, atMs, data, this.#settings.maxEventBytes, utf8Length)
       const strict = (meter.options.durability ?? this.#settings.durability) === 'power'
       const { seq, group } = this.#tail.add(text, strict)
       return new TakenReceipt(this.#tail.stream, seq, group)
@@ -174,6 +175,11 @@ class RunningAgent implements Agent {
   #emit<E extends keyof AgentEvents>(event: E, detail: Parameters<AgentEvents[E]>[0]): void {
     this.#events.emit(event, ...([detail] as Parameters<AgentEvents[E]>))
   }
+}
+
+/** Numbers and Dates only: Number() would make a time of '' and true as well. */
+function timeOf(at: Date | number): number {
+  return typeof at === 'number' || at instanceof Date ? Number(at) : Number.NaN
 }
 
 function unknownMeter(meter: Meter): MetertapError {

@@ -1,7 +1,7 @@
 import type { Claim, Outbox, Settled } from '../outbox/contract.ts'
 import type { Turn } from '../schedule/drainer.ts'
 import type { Outcome } from '../transport/contract.ts'
-import type { Policy, WireAnswer } from '../wire/contract.ts'
+import type { Deferral, Policy, WireAnswer } from '../wire/contract.ts'
 import { encodeBatch } from '../wire/encode-batch.ts'
 import { narrowClaim } from './narrow.ts'
 
@@ -9,6 +9,7 @@ export interface DeliverOptions {
   readonly outbox: Outbox
   readonly accountTag: string
   readonly device: string
+  /** Lowered in place by a 413 and by the relay's policy. */
   readonly limits: { maxBatchBytes: number; maxBatchEvents: number }
   /** 0 where a lock makes this agent the only sender. */
   readonly leaseMs: number
@@ -22,6 +23,8 @@ export interface DeliverHooks {
   onSending(claim: Claim | undefined): void
   onSettled(settled: Settled, claim: Claim): void
   onFailed(outcome: FailedOutcome): void
+  /** Events were hidden; all of them are visible again after delayMs. */
+  onDeferred(delayMs: number): void
   onPolicy(policy: Policy): void
 }
 
@@ -29,23 +32,54 @@ export type FailedOutcome = Exclude<Outcome, { kind: 'answered' | 'too-large' }>
 
 /** How long a refusal parks the outbox before it is tried again. */
 const PARKED_MS = 300_000
+/** A relay's "later" is no sooner than this, or the same events would go round and round, … */
+const MIN_DEFERRAL_MS = 1_000
+/** … and no later than this, however wrong a clock or a unit is. */
+const MAX_DEFERRAL_MS = 86_400_000
 
 const NOTHING_TAKEN =
   'The relay’s answer covers none of the events sent to it. Are agent and relay of the same version?'
 
+const REPORTS_TOO_LARGE: FailedOutcome = {
+  kind: 'refused',
+  status: 413,
+  code: 'http_413',
+  detail:
+    'The relay finds a request without events too large. Raise the limit of the relay, or of the proxy before it.',
+}
+
 function eventsOf(claim: Claim): number {
   return claim.segments.reduce((sum, { count }) => sum + count, 0)
+}
+
+/** The deferrals that name something that was sent, with delays within bounds. */
+function deferralsOf(retry: readonly Deferral[], { segments }: Claim): Deferral[] {
+  return retry
+    .filter(({ stream, from, to }) =>
+      segments.some((sent) => sent.stream === stream && from < sent.first + sent.count && to >= sent.first),
+    )
+    .map((each) => ({ ...each, delayMs: Math.min(Math.max(each.delayMs, MIN_DEFERRAL_MS), MAX_DEFERRAL_MS) }))
 }
 
 /** One turn of delivery: claim, build, send, settle. */
 export function createDeliver(options: DeliverOptions): () => Promise<Turn> {
   const { outbox, limits, hooks, now } = options
 
-  const settle = async (claim: Claim, answer: WireAnswer): Promise<Turn> => {
-    const { received, rejected, retry: deferred } = answer
+  /** Wishes of the relay only ever lower a limit. */
+  const obey = (policy: Policy) => {
+    const { maxBatchBytes, maxBatchEvents } = policy
+    if (maxBatchBytes) limits.maxBatchBytes = Math.min(limits.maxBatchBytes, maxBatchBytes)
+    if (maxBatchEvents) limits.maxBatchEvents = Math.min(limits.maxBatchEvents, maxBatchEvents)
+    hooks.onPolicy(policy)
+  }
+
+  const settle = async (claim: Claim, sent: Claim, answer: WireAnswer): Promise<Turn> => {
+    const { received, rejected } = answer
+    const deferred = deferralsOf(answer.retry, sent)
     const settled = await outbox.settle({ claim, received, rejected, deferred, nowMs: now() })
     hooks.onSettled(settled, claim)
-    if (answer.policy) hooks.onPolicy(answer.policy)
+    if (deferred.length > 0) hooks.onDeferred(Math.max(...deferred.map(({ delayMs }) => delayMs)))
+    if (answer.policy) obey(answer.policy)
     const moved = settled.received + settled.dead.length + deferred.length
     if (moved > 0 || claim.segments.length === 0) return { kind: 'more' }
     hooks.onFailed({ kind: 'later', delayMs: 0, code: 'bad_answer', detail: NOTHING_TAKEN })
@@ -56,10 +90,11 @@ export function createDeliver(options: DeliverOptions): () => Promise<Turn> {
   const shrink = async (claim: Claim, sent: Claim): Promise<Turn> => {
     const events = eventsOf(sent)
     const [only] = sent.segments
-    if (events > 1 || !only) {
-      limits.maxBatchEvents = Math.max(1, Math.floor(events / 2))
+    if (!only) return conclude(claim, sent, REPORTS_TOO_LARGE)
+    if (events > 1) {
+      limits.maxBatchEvents = Math.floor(events / 2)
       await outbox.release(claim)
-      return events > 1 ? { kind: 'more' } : { kind: 'wait', atLeastMs: 0 }
+      return { kind: 'more' }
     }
     const detail = 'The relay takes no request as large as this one event.'
     const rejected = [{ stream: only.stream, seq: only.first, code: 'event_too_large', detail }]
@@ -69,7 +104,7 @@ export function createDeliver(options: DeliverOptions): () => Promise<Turn> {
   }
 
   const conclude = async (claim: Claim, sent: Claim, outcome: Outcome): Promise<Turn> => {
-    if (outcome.kind === 'answered') return settle(claim, outcome.answer)
+    if (outcome.kind === 'answered') return settle(claim, sent, outcome.answer)
     if (outcome.kind === 'too-large') return shrink(claim, sent)
     await outbox.release(claim)
     hooks.onFailed(outcome)

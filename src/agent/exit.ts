@@ -12,7 +12,7 @@ export interface ExitOptions {
   readonly onSettled: (settled: Settled) => void
 }
 
-/** Room for everything in the body that is no event. */
+/** Room for everything in the body that is neither event nor token. */
 const ENVELOPE_BYTES = 2_048
 
 function pick(segments: readonly Segment[], budgetBytes: number): Segment[] {
@@ -20,8 +20,9 @@ function pick(segments: readonly Segment[], budgetBytes: number): Segment[] {
   let bytes = ENVELOPE_BYTES
   for (const segment of segments) {
     // A segment costs its own envelope too: stream id, first number, braces.
-    bytes += segment.bytes + 100
-    if (bytes > budgetBytes) break
+    const cost = segment.bytes + 100
+    if (bytes + cost > budgetBytes) continue
+    bytes += cost
     picked.push(segment)
   }
   return picked
@@ -41,6 +42,9 @@ export class ExitMirror {
   }
 
   add(segment: Segment): void {
+    // It could never leave this way, and would only push out those that can.
+    if (segment.bytes > this.#maxBytes) return
+    this.remove(segment.first)
     this.#segments.set(segment.first, segment)
     this.#bytes += segment.bytes
     for (const oldest of this.#segments.values()) {
@@ -64,13 +68,14 @@ export class ExitMirror {
   /** Sends what fits, but for `except` (by first number); the same segments do not go this way twice. */
   send(options: ExitOptions, report: StreamReport, token: string, except?: ReadonlySet<number>): void {
     const waiting = [...this.#segments.values()].filter(({ first }) => !except?.has(first))
-    const segments = pick(waiting, options.courier.freeBytes)
+    const segments = pick(waiting, options.courier.freeBytes - token.length)
     if (segments.length === 0) return
     const body = encodeBatch({ sentAtMs: options.now(), device: options.device, reports: [report], segments }, token)
     const sent = options.courier.send(body)
     if (!sent) return
     for (const { first } of segments) this.remove(first)
-    void sent.then((answer) => (answer ? settleExit(options, segments, report, answer) : undefined))
+    // The outbox still has what could not be settled: it is sent again, and the relay knows it.
+    sent.then((answer) => (answer ? settleExit(options, segments, report, answer) : undefined)).catch(() => {})
   }
 }
 

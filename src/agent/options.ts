@@ -52,6 +52,13 @@ const DEFAULTS = {
   requestTimeoutMs: 30_000,
 } as const
 
+/** The longest delay that timers know. */
+const MAX_WHOLE = 2_147_483_647
+
+function isWhole(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) > 0 && (value as number) <= MAX_WHOLE
+}
+
 function refuse(text: string): never {
   throw new MetertapError('bad_option', `createAgent: ${text}`)
 }
@@ -60,7 +67,8 @@ function relayOrigin(relay: unknown): string {
   const url = typeof relay === 'string' && URL.canParse(relay) ? new URL(relay) : undefined
   if (!url || !/^https?:$/.test(url.protocol))
     refuse('relay must be the relay’s address, such as https://usage.acme.com.')
-  if (url.username || url.search || url.hash) refuse('relay must not hold a user name, a query or a fragment.')
+  if (url.username || url.password || url.search || url.hash)
+    refuse('relay must not hold a user name, a query or a fragment.')
   return url.href.replace(/\/+$/, '')
 }
 
@@ -69,6 +77,7 @@ function meterMap(meters: unknown): ReadonlyMap<string, Meter> {
     refuse('meters must list at least one meter made by defineMeter().')
   const map = new Map<string, Meter>()
   for (const meter of meters as Meter[]) {
+    if (typeof meter?.schema?.['~standard']?.validate !== 'function') refuse('meters must be made by defineMeter().')
     if (map.has(meter.name)) refuse(`two meters are called "${meter.name}".`)
     map.set(meter.name, meter)
   }
@@ -80,14 +89,14 @@ function meterMap(meters: unknown): ReadonlyMap<string, Meter> {
  * @throws MetertapError `bad_option` naming the option and what it should be.
  */
 export function readOptions(options: AgentOptions): Settings {
-  if (typeof options.token !== 'function') refuse('token must be a function that gives a token or a promise of one.')
+  if (typeof options?.token !== 'function') refuse('token must be a function that gives a token or a promise of one.')
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
   const settings = { ...DEFAULTS, ...given } as Settings
   for (const [name, fallback] of Object.entries(DEFAULTS)) {
     const value: unknown = settings[name as keyof Settings]
-    const whole = typeof fallback !== 'number' || (Number.isSafeInteger(value) && (value as number) > 0)
-    if (typeof value !== typeof fallback || !whole)
-      refuse(`${name} must be a ${whole ? typeof fallback : 'whole number above 0'}.`)
+    if (typeof fallback === 'number' ? !isWhole(value) : typeof value !== 'string')
+      refuse(`${name} must be a ${typeof fallback === 'number' ? `whole number from 1 to ${MAX_WHOLE}` : 'string'}.`)
   }
+  if (!['process', 'power'].includes(settings.durability)) refuse("durability must be 'process' or 'power'.")
   return { ...settings, relay: relayOrigin(options.relay), meters: meterMap(options.meters) }
 }

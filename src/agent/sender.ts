@@ -33,6 +33,12 @@ const TELLING = new Set(['auth', 'refused'])
 /** navigator.onLine can be wrong for weeks: look for ourselves now and then. */
 const OFFLINE_PROBE_MS = 60_000
 const LEASE_MS = 60_000
+/** The relay's policy is followed within these. */
+const MIN_FLUSH_INTERVAL_MS = 1_000
+const MAX_FLUSH_INTERVAL_MS = 3_600_000
+const MAX_HOLD_MS = 86_400_000
+/** Timers may fire a little before the clock agrees. */
+const WAKE_SLACK_MS = 100
 
 /** Gets the outbox to the relay: elects the sender, listens to triggers and page life, drains, and leaves last words. */
 export class Sender {
@@ -46,6 +52,8 @@ export class Sender {
   #open: { outbox: Outbox; device: string; leader: Leader; drainer: Drainer; stop: () => void } | undefined
   #probing = false
   #cancelProbe: (() => void) | undefined
+  #cancelHold: (() => void) | undefined
+  #wake: { atMs: number; cancel: () => void } | undefined
   #sendingFirsts = new Set<number>()
   #closed = false
 
@@ -71,17 +79,19 @@ export class Sender {
 
   /** The outbox is open: take part in sending it. */
   async start(outbox: Outbox): Promise<void> {
-    const device = await outbox.deviceId()
+    // For diagnostics only: no reason not to send.
+    const device = await outbox.deviceId().catch(() => 'unknown')
     await this.#count(outbox)
     if (this.#closed) return
     const { settings, runtime } = this.#options
     const name = `metertap:${settings.outbox}:${settings.account}`
     const channel = runtime.openChannel(name, (message) => this.#onPeer(message))
     const unsubscribe = runtime.onLifecycle((event) => this.#onLifecycle(event))
-    const { locks } = runtime
-    const drainer = this.#createDrainer(outbox, device, locks !== undefined)
+    // An outbox in memory is this agent's alone: nobody else can send it.
+    const locks = outbox.durability === 'memory' ? undefined : runtime.locks
     const onLead = () => runtime.queueMicrotask(() => void this.flush('leader'))
     const leader = createLeader({ locks, name, onLead })
+    const drainer = this.#createDrainer(outbox, device, leader)
     const stop = () => {
       unsubscribe()
       channel?.close()
@@ -90,6 +100,8 @@ export class Sender {
     }
     this.#post = (message) => channel?.post(message)
     this.#open = { outbox, device, leader, drainer, stop }
+    // A trigger may have fired before anybody could be asked.
+    if (!this.leads) this.#post({ kind: 'flush' })
   }
 
   /** A group was stored: count it, keep it for the exit path, and see that it gets sent in time. */
@@ -135,6 +147,8 @@ export class Sender {
     this.pauses.add('closed')
     this.#triggers.stop()
     this.#cancelProbe?.()
+    this.#cancelHold?.()
+    this.#wake?.cancel()
     this.#open?.stop()
     this.#abort.abort()
   }
@@ -146,13 +160,13 @@ export class Sender {
     return this.pauses.reasons.every((reason) => TELLING.has(reason) || (reason === 'offline' && this.#probing))
   }
 
-  #createDrainer(outbox: Outbox, device: string, exclusive: boolean): Drainer {
+  #createDrainer(outbox: Outbox, device: string, leader: Leader): Drainer {
     const { settings, runtime } = this.#options
     const { now, gzip, random, setTimer } = runtime
     const http = ky.create({
       retry: 0,
       throwHttpErrors: false,
-      timeout: settings.requestTimeoutMs,
+      timeout: false,
       fetch: runtime.fetch,
     })
     const sending = {
@@ -161,6 +175,8 @@ export class Sender {
       tokens: this.#tokens,
       now,
       gzip,
+      setTimer,
+      timeoutMs: settings.requestTimeoutMs,
       signal: this.#abort.signal,
     }
     const turn = createDeliver({
@@ -169,12 +185,15 @@ export class Sender {
       now,
       accountTag: settings.account,
       limits: { maxBatchBytes: settings.maxBatchBytes, maxBatchEvents: settings.maxBatchEvents },
-      leaseMs: exclusive ? 0 : LEASE_MS,
+      get leaseMs() {
+        return leader.exclusive ? 0 : LEASE_MS
+      },
       send: (text) => send(sending, text),
       hooks: {
         onSending: (claim) => this.#onSending(claim),
         onSettled: (settled, claim) => this.#onSettled(outbox, settled, claim),
         onFailed: (outcome) => this.#onFailed(outcome),
+        onDeferred: (delayMs) => this.#wakeAfter(delayMs),
         onPolicy: (policy) => this.#onPolicy(policy),
       },
     })
@@ -193,13 +212,14 @@ export class Sender {
     const own = this.#options.head().stream
     const segments = claim?.segments ?? []
     this.#sendingFirsts = new Set(segments.filter(({ stream }) => stream === own).map(({ first }) => first))
-    this.#options.counters.sending(segments.reduce((sum, { count }) => sum + count, 0))
+    this.#options.counters.sending(claim && segments.reduce((sum, { count }) => sum + count, 0))
   }
 
   #onSettled(outbox: Outbox, settled: Settled, claim: Claim): void {
     const own = this.#options.head().stream
     for (const { stream, first } of claim.segments) if (stream === own) this.#mirror.remove(first)
-    for (const reason of TELLING) this.pauses.remove(reason)
+    // An answer disproves navigator.onLine, too.
+    for (const reason of [...TELLING, 'offline']) this.pauses.remove(reason)
     this.#report(settled)
     void this.#count(outbox)
     this.#post({ kind: 'settled' })
@@ -219,15 +239,33 @@ export class Sender {
   }
 
   #trouble(code: string, detail: string): void {
+    // What was cut off by close() is no news.
+    if (this.#closed) return
     this.#options.counters.lastTrouble = { code, detail, atMs: this.#options.runtime.now() }
     this.#options.emit('trouble', { code, detail })
   }
 
   #onPolicy({ flushIntervalMs, holdMs }: Policy): void {
-    if (flushIntervalMs) this.#triggers.setIntervalMs(flushIntervalMs)
-    if (!holdMs) return
+    if (flushIntervalMs) {
+      this.#triggers.setIntervalMs(Math.min(Math.max(flushIntervalMs, MIN_FLUSH_INTERVAL_MS), MAX_FLUSH_INTERVAL_MS))
+    }
+    if (!holdMs || this.#closed) return
     this.pauses.add('hold')
-    this.#options.runtime.setTimer(() => this.resume('hold'), holdMs)
+    this.#cancelHold?.()
+    this.#cancelHold = this.#options.runtime.setTimer(() => this.resume('hold'), Math.min(holdMs, MAX_HOLD_MS))
+  }
+
+  /** Deferred events have no other reason to be looked at again. One timer: at its time all of them are visible. */
+  #wakeAfter(delayMs: number): void {
+    const { now, setTimer } = this.#options.runtime
+    const atMs = now() + delayMs + WAKE_SLACK_MS
+    if (this.#closed || (this.#wake && this.#wake.atMs >= atMs)) return
+    this.#wake?.cancel()
+    const onWake = () => {
+      this.#wake = undefined
+      void this.flush('retry')
+    }
+    this.#wake = { atMs, cancel: setTimer(onWake, delayMs + WAKE_SLACK_MS) }
   }
 
   #onPeer({ kind }: PeerMessage): void {
@@ -267,7 +305,7 @@ export class Sender {
     const open = this.#open
     if (!open || token === undefined || !this.#mayRun()) return
     this.#options.counters.flushed(event)
-    const { stream: id, recorded, refused } = this.#options.head()
+    const { stream: id, recorded, dropped = {}, refused } = this.#options.head()
     // A page that is only hidden will see its request's answer; one that goes may not.
     const except = event === 'hidden' ? this.#sendingFirsts : undefined
     const onSettled = (settled: Settled) => {
@@ -276,7 +314,7 @@ export class Sender {
     }
     const { outbox, device } = open
     const exit = { courier: this.#courier, outbox, device, now: this.#options.runtime.now, onSettled }
-    this.#mirror.send(exit, { id, recorded, dropped: {}, refused }, token, except)
+    this.#mirror.send(exit, { id, recorded, dropped, refused }, token, except)
   }
 
   async #count(outbox: Outbox): Promise<void> {
@@ -288,5 +326,5 @@ export class Sender {
   }
 }
 
-/** Reasons that end a wait chosen by backoff: somebody knows that things have changed. */
-const FORCING: ReadonlySet<FlushReason> = new Set(['manual', 'online', 'resume', 'leader'])
+/** Reasons that end a wait chosen by backoff: somebody knows that things have changed, or there is no later. */
+const FORCING: ReadonlySet<FlushReason> = new Set(['manual', 'online', 'resume', 'leader', 'close'])

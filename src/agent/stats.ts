@@ -19,8 +19,9 @@ export interface AgentStats {
   readonly inFlight: number
   /** Events the relay said it holds, settled by this agent (as the sender, also those of other agents). */
   readonly accepted: number
-  /** Requests made, and flushes by reason. */
+  /** Batches sent, each repetition counted, but neither the one after a token's renewal nor exit requests. */
   readonly requests: number
+  /** Flushes by reason. */
   readonly flushes: Readonly<Partial<Record<FlushReason, number>>>
   readonly pausedBy: readonly PauseReason[]
   /** True when this agent is the one that sends. */

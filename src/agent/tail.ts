@@ -34,6 +34,7 @@ export class Tail {
   #recorded = 0
   #bytes = 0
   readonly #refused: Record<string, number> = {}
+  readonly #dropped: Record<string, number> = {}
   #runs: Run[] = []
   #group = new Group()
   #strict = false
@@ -77,6 +78,7 @@ export class Tail {
       openedAtMs,
       recorded: this.#recorded,
       bytes: this.#bytes,
+      dropped: { ...this.#dropped },
       refused: { ...this.#refused },
     }
   }
@@ -122,25 +124,42 @@ export class Tail {
     this.#headDirty = false
     const events = segments.reduce((sum, { count }) => sum + count, 0)
     this.#storing += events
-    this.#last = outbox.append({ head: this.head(), segments, strict }).then(
+    const stored = outbox.append({ head: this.head(), segments, strict }).then(
       (durability) => {
         this.#storing -= events
         group.stored(durability)
         this.#options.onStored(segments, durability)
       },
-      (cause: unknown) => {
-        this.#storing -= events
-        const error = cause instanceof MetertapError ? cause : storeFailure(cause)
-        group.failed(error)
-        this.#options.onFailed(error, events)
-      },
+      (cause: unknown) => this.#giveUp(group, segments, cause),
     )
+    this.#last = Promise.all([this.#last, stored]).then(() => {})
   }
 
   /** Writes the tail and waits until every group so far is stored, or has failed and said so. */
   async settled(): Promise<void> {
     this.commit()
     await this.#last
+  }
+
+  /**
+   * The receipts of a failed group say so, and their callers may record again: so its events never come back. They are
+   * declared as dropped in the head that goes with the next group.
+   */
+  #giveUp(group: Group, segments: readonly Segment[], cause: unknown): void {
+    const error = cause instanceof MetertapError ? cause : storeFailure(cause)
+    let events = 0
+    for (const { count, bytes } of segments) {
+      events += count
+      this.#bytes -= bytes
+    }
+    this.#storing -= events
+    this.#headDirty = true
+    if (events > 0) {
+      this.#dropped[error.code] = (this.#dropped[error.code] ?? 0) + events
+      this.#schedule()
+    }
+    group.failed(error)
+    this.#options.onFailed(error, events)
   }
 
   #schedule(): void {

@@ -7,7 +7,7 @@ import { METER_NAME, type Meter, type MeterOptions } from './contract.ts'
  *
  * @param name 1 to 64 letters, digits, `_`, `.` or `-`, starting with a letter.
  * @param schema Any Standard Schema with a synchronous validate; its output must be JSON and pass the schema again.
- * @throws MetertapError `bad_option` when the name or the schema cannot be used.
+ * @throws MetertapError `bad_option` when the name, the schema or an option cannot be used.
  * @example const apiCalls = defineMeter('api_calls', z.object({ feature: z.string(), quantity: z.int() }))
  */
 export function defineMeter<const Name extends string, Schema extends StandardSchemaV1>(
@@ -22,6 +22,10 @@ export function defineMeter<const Name extends string, Schema extends StandardSc
   if (typeof schema?.['~standard']?.validate !== 'function') {
     const text = `Meter "${name}" needs a Standard Schema, such as z.object({...}) of zod, valibot or arktype.`
     throw new MetertapError('bad_option', text, { name })
+  }
+  const { durability = 'process' } = options
+  if (durability !== 'process' && durability !== 'power') {
+    throw new MetertapError('bad_option', `Meter "${name}": durability must be 'process' or 'power'.`, { name })
   }
   return Object.freeze({ name, schema, options: Object.freeze({ ...options }) })
 }

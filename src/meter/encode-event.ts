@@ -1,10 +1,15 @@
 import { MetertapError } from '../wire/errors.ts'
 import type { Meter } from './contract.ts'
 
+/** The relay's own default: what is deeper would only come back as a dead letter. */
 const MAX_DEPTH = 32
+/** Keys that the relay refuses, since a schema's copy of them could replace a prototype. */
+const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
+/** The last moment that a Date can hold (ECMAScript, time values). */
+const MAX_TIME_MS = 8_640_000_000_000_000
 
 function refuse(meter: string, path: string, what: string): never {
-  const text = `Meter "${meter}": ${path} is ${what}, which JSON cannot hold. Convert it before record().`
+  const text = `Meter "${meter}": ${path} is ${what}, which an event cannot hold. Convert it before record().`
   throw new MetertapError('not_json', text, { meter, path })
 }
 
@@ -14,15 +19,21 @@ function isPlain(value: object): boolean {
 }
 
 function checkObject(meter: string, value: object, path: string, depth: number): void {
-  if (depth > MAX_DEPTH) refuse(meter, path, `nested more than ${MAX_DEPTH} deep or refers to itself`)
+  if (depth >= MAX_DEPTH) refuse(meter, path, `nested more than ${MAX_DEPTH} deep or refers to itself`)
+  const { toJSON } = value as { toJSON?: unknown }
+  if (typeof toJSON === 'function') {
+    // An invalid Date turns itself into null.
+    const json: unknown = value instanceof Date ? value.getTime() : toJSON.call(value, '')
+    checkJson(meter, json, path, depth + 1)
+    return
+  }
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) checkJson(meter, value[i], `${path}[${i}]`, depth + 1)
     return
   }
-  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return
   if (!isPlain(value)) refuse(meter, path, `a ${value.constructor?.name ?? 'special object'}`)
   for (const key of Object.keys(value)) {
-    if (key === '__proto__') refuse(meter, path, 'an object with the key "__proto__"')
+    if (FORBIDDEN_KEYS.has(key)) refuse(meter, path, `an object with the key "${key}"`)
     const field = (value as Record<string, unknown>)[key]
     if (field !== undefined) checkJson(meter, field, `${path}.${key}`, depth + 1)
   }
@@ -48,9 +59,10 @@ function checkJson(meter: string, value: unknown, path: string, depth: number): 
 /** An event's data after the meter's schema. */
 function validate(meter: Meter, data: unknown): unknown {
   const result = meter.schema['~standard'].validate(data)
-  if (result instanceof Promise) {
-    result.catch(() => {})
-    const text = `Meter "${meter.name}" has an asynchronous schema, but record() is synchronous. Remove async refinements.`
+  if ('then' in result) {
+    result.then(undefined, () => {})
+    // zod tries a schema that threw once more asynchronously, so this can also mean that one threw.
+    const text = `Meter "${meter.name}" has a schema that is asynchronous, or throws, but record() is synchronous. Remove async refinements.`
     throw new MetertapError('async_schema', text, { meter: meter.name })
   }
   if (!result.issues) return result.value
@@ -67,21 +79,27 @@ function validate(meter: Meter, data: unknown): unknown {
 
 /**
  * Validates an event once and serialises it once: the JSON text `["meter", at, data]`.
+ * `atMs` is in whole milliseconds since 1970; `maxEventBytes` is a limit on the text's UTF-8 bytes.
  *
  * @throws MetertapError `invalid_data`, `async_schema`, `not_json`, `bad_time` or `event_too_large`.
  */
-export function encodeEvent(meter: Meter, atMs: number, data: unknown, maxEventBytes: number): string {
-  if (!Number.isSafeInteger(atMs) || atMs < 0) {
-    const text = `Meter "${meter.name}": the event's time is not a valid date. Give a Date, or milliseconds since 1970.`
+export function encodeEvent(
+  meter: Meter,
+  atMs: number,
+  data: unknown,
+  maxEventBytes: number,
+  utf8Length: (text: string) => number,
+): string {
+  if (!Number.isSafeInteger(atMs) || atMs < 0 || atMs > MAX_TIME_MS) {
+    const text = `Meter "${meter.name}": the event's time is not a valid date. Give a Date, or whole milliseconds since 1970.`
     throw new MetertapError('bad_time', text, { meter: meter.name })
   }
   const value = validate(meter, data)
   checkJson(meter.name, value, 'data', 0)
   const text = JSON.stringify([meter.name, atMs, value])
-  // UTF-8 is never shorter than UTF-16 units, so this is a lower bound; the relay's cap is on bytes.
-  if (text.length > maxEventBytes) {
-    const message = `Meter "${meter.name}": the event is ${text.length} bytes long, over the limit of ${maxEventBytes}. Send a reference instead of the content.`
-    throw new MetertapError('event_too_large', message, { meter: meter.name, bytes: text.length, maxEventBytes })
-  }
-  return text
+  // A UTF-16 unit becomes one to three bytes: most events need no exact count.
+  const bytes = text.length * 3 <= maxEventBytes ? 0 : utf8Length(text)
+  if (bytes <= maxEventBytes) return text
+  const message = `Meter "${meter.name}": the event is ${bytes} bytes long, over the limit of ${maxEventBytes}. Send a reference instead of the content.`
+  throw new MetertapError('event_too_large', message, { meter: meter.name, bytes, maxEventBytes })
 }

@@ -26,14 +26,17 @@ export interface Drainer {
   drain(force?: boolean): Promise<void>
   /** When the next try is due, ms since 1970; undefined when none is planned. */
   readonly nextTryAtMs: number | undefined
+  /** Ends a wait and plans no other; the turn under way ends by itself. */
   stop(): void
 }
 
 /** The one loop that sends: single-flight, with every wait and retry in one place. */
 export function createDrainer(options: DrainerOptions): Drainer {
   const { turn, mayRun, backoff, now, setTimer, onError } = options
-  let running: Promise<void> | undefined
+  let running = Promise.resolve()
+  let busy = false
   let again = false
+  let stopped = false
   let wait: { untilMs: number; mandatory: boolean; cancel: () => void } | undefined
 
   const endWait = () => {
@@ -42,6 +45,7 @@ export function createDrainer(options: DrainerOptions): Drainer {
   }
 
   const planRetry = ({ atLeastMs, byServer = false }: Turn & { kind: 'wait' }) => {
+    if (stopped) return
     const delayMs = backoff.next(atLeastMs)
     const cancel = setTimer(() => {
       wait = undefined
@@ -60,24 +64,28 @@ export function createDrainer(options: DrainerOptions): Drainer {
   }
 
   const loop = async () => {
-    do {
-      again = false
-      while (mayRun()) {
-        const result = await safeTurn()
-        if (result.kind === 'wait') return planRetry(result)
-        backoff.reset()
-        if (result.kind === 'empty') break
-      }
-    } while (again)
+    busy = true
+    try {
+      do {
+        again = false
+        while (mayRun()) {
+          const result = await safeTurn()
+          if (result.kind === 'wait') return planRetry(result)
+          backoff.reset()
+          if (result.kind === 'empty') break
+        }
+      } while (again)
+    } finally {
+      // In the same step as the last look at `again`: a drain() that comes later starts anew.
+      busy = false
+    }
   }
 
   const drain = (force = false): Promise<void> => {
     if (wait && force && !wait.mandatory) endWait()
-    if (wait || !mayRun()) return running ?? Promise.resolve()
+    if (wait || stopped || !mayRun()) return running
     again = true
-    running ??= loop().finally(() => {
-      running = undefined
-    })
+    if (!busy) running = loop()
     return running
   }
 
@@ -86,6 +94,9 @@ export function createDrainer(options: DrainerOptions): Drainer {
     get nextTryAtMs() {
       return wait?.untilMs
     },
-    stop: endWait,
+    stop() {
+      stopped = true
+      endWait()
+    },
   }
 }

@@ -1,4 +1,5 @@
 import type { KyInstance } from 'ky'
+import type { Gzip } from '../wire/gzip.ts'
 import { classify } from './classify.ts'
 import type { Outcome, TokenSource } from './contract.ts'
 
@@ -7,7 +8,10 @@ export interface SendOptions {
   readonly url: string
   readonly tokens: TokenSource
   readonly now: () => number
-  readonly gzip: ((text: string) => Promise<Uint8Array<ArrayBuffer>>) | undefined
+  readonly gzip: Gzip | undefined
+  readonly setTimer: (callback: () => void, delayMs: number) => () => void
+  /** Longest wait for one answer, its body included, ms. */
+  readonly timeoutMs: number
   /** Aborts what is under way when the agent closes. */
   readonly signal: AbortSignal
 }
@@ -15,15 +19,21 @@ export interface SendOptions {
 async function post(options: SendOptions, body: string | Uint8Array<ArrayBuffer>, token: string): Promise<Outcome> {
   const headers: Record<string, string> = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
   if (typeof body !== 'string') headers['content-encoding'] = 'gzip'
+  // Not ky's timeout: that one ends with the headers, and a body that stalls would stop the one loop that sends.
+  const slow = new AbortController()
+  const inTime = options.setTimer(() => slow.abort(new DOMException('Too slow', 'TimeoutError')), options.timeoutMs)
+  const signal = AbortSignal.any([options.signal, slow.signal])
   try {
     // A redirect would carry the token elsewhere: it is not followed, and counts as a refusal.
-    const response = await options.http.post(options.url, { body, headers, redirect: 'manual', signal: options.signal })
+    const response = await options.http.post(options.url, { body, headers, redirect: 'manual', signal })
     const status = response.type === 'opaqueredirect' ? 302 : response.status
     const retryAfter = response.headers.get('retry-after')
     return classify({ status, retryAfter, body: await response.text() }, options.now())
   } catch (error) {
     const detail = `No answer from the relay (${(error as Error).name}). Check the network, the relay's address and its allowed origins.`
     return { kind: 'later', delayMs: 0, code: 'relay_unreachable', detail }
+  } finally {
+    inTime()
   }
 }
 
@@ -37,7 +47,7 @@ async function token(tokens: TokenSource): Promise<string | Outcome> {
 
 /** Posts one batch, compressed where the runtime can. A refused token is renewed and the same bytes sent once more. */
 export async function send(options: SendOptions, text: string): Promise<Outcome> {
-  const body = options.gzip ? await options.gzip(text) : text
+  const body = await pack(options.gzip, text)
   const first = await token(options.tokens)
   if (typeof first !== 'string') return first
   const outcome = await post(options, body, first)
