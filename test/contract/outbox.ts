@@ -118,6 +118,18 @@ export function outboxContract(name: string, open: () => Promise<OutboxHome>): v
         expect(await outbox.claim(CLAIM_ALL)).toBeUndefined()
       })
 
+      test('ignores a late rejection of what a relay has said it holds', async () => {
+        const one = owner()
+        const group = one.group(events(2))
+        await outbox.append(group)
+        await outbox.settle(received(await claimAll()))
+        await outbox.append(group)
+        const rejected = [{ stream: one.stream, seq: 1, code: 'invalid_data', detail: 'No.' }]
+        expect(await outbox.settle({ ...nothing(await claimAll()), rejected })).toEqual({ received: 0, dead: [] })
+        expect(await outbox.deadLetters()).toEqual([])
+        expect(numbersOf(await claimAll())).toEqual(['1:0+1'])
+      })
+
       test('takes a burst of 10,000 events', async () => {
         const one = owner()
         const all = events(10_000)
@@ -216,6 +228,14 @@ export function outboxContract(name: string, open: () => Promise<OutboxHome>): v
         expect((await outbox.totals()).events).toBe(4)
       })
 
+      test('with leases gives two claimers different segments', async () => {
+        await outbox.append(owner().group(events(4), { perSegment: 1 }))
+        const claims = await Promise.all(
+          [1, 2, 3].map(() => outbox.claim({ ...CLAIM_ALL, maxEvents: 2, leaseMs: 500 })),
+        )
+        expect(claims.map(numbersOf)).toEqual([['1:0+1', '1:1+1'], ['1:2+1', '1:3+1'], []])
+      })
+
       test('gives segments in front of, between and behind hidden ones', async () => {
         const one = owner()
         await outbox.append(one.group(events(5), { perSegment: 1 }))
@@ -253,7 +273,11 @@ export function outboxContract(name: string, open: () => Promise<OutboxHome>): v
       test('tell of drops: the owner’s and purged ones', async () => {
         const one = owner()
         await outbox.append(one.group(events(2)))
+        const claim = await claimAll()
         await outbox.append(one.drop('outbox_full', 3))
+        await outbox.settle(
+          nothing({ ...claim, segments: [], reports: [{ id: one.stream, recorded: 5, dropped: {} }] }),
+        )
         await outbox.purge({ reason: 'consent' })
         const { reports } = await claimAll()
         expect(reports).toEqual([{ id: one.stream, recorded: 5, dropped: { outbox_full: 3, consent: 2 } }])
@@ -483,6 +507,23 @@ export function outboxContract(name: string, open: () => Promise<OutboxHome>): v
         expect(await outbox.settle(received(second))).toEqual({ received: 7, dead: [] })
         expect(await summary()).toMatchObject({ recorded: 10, settled: 10 })
         expect(await outbox.claim(CLAIM_ALL)).toBeUndefined()
+      })
+
+      test('at the same time as another of the same claim counts each number once', async () => {
+        await outbox.append(owner().group(events(10), { perSegment: 2 }))
+        const claim = await claimAll()
+        const settled = await Promise.all([outbox.settle(received(claim)), outbox.settle(received(claim))])
+        expect(settled.map((each) => each.received)).toEqual([10, 0])
+        expect(await summary()).toMatchObject({ recorded: 10, settled: 10 })
+      })
+
+      test('buries the whole text of a one-event segment, damaged or not', async () => {
+        const one = owner()
+        const group = one.group(events(1))
+        await outbox.append({ ...group, segments: group.segments.map((segment) => ({ ...segment, body: '["m",1],' })) })
+        const rejected = [{ stream: one.stream, seq: 0, code: 'not_json', detail: 'No.' }]
+        const { dead } = await outbox.settle({ ...nothing(await claimAll()), rejected })
+        expect(dead.map(({ event }) => event)).toEqual(['["m",1],'])
       })
 
       test('leaves a segment alone whose text is not what it counts, unless it is covered whole', async () => {

@@ -163,6 +163,17 @@ describe('reading', () => {
     expect(stores.sort()).toEqual(['dead', 'progress', 'streams'])
   })
 
+  test('a settlement repeated writes no progress', async () => {
+    const outbox = await openOutbox()
+    await outbox.append(owner().group(events(6), { perSegment: 3 }))
+    const claim = await outbox.claim(CLAIM_ALL)
+    if (!claim) throw new Error('nothing to claim')
+    await outbox.settle(received(claim))
+    const puts = vi.spyOn(IDBObjectStore.prototype, 'put')
+    await outbox.settle(received(claim, CLAIM_ALL.nowMs + DAY_MS))
+    expect(puts).not.toHaveBeenCalled()
+  })
+
   test('a claim that is received whole is settled without reading it again', async () => {
     const outbox = await openOutbox()
     await outbox.append(owner().group(events(50), { perSegment: 1 }))
@@ -230,6 +241,14 @@ describe('a lost connection', () => {
     expect(opened).toHaveLength(1)
   })
 
+  test('is not tried again once the browser has told that it is gone', async () => {
+    const outbox = await openOutbox()
+    breakConnections()
+    const transaction = vi.spyOn(IDBDatabase.prototype, 'transaction')
+    await outbox.append(owner().group(events(1)))
+    expect(transaction.mock.contexts).toEqual(opened)
+  })
+
   test('in the middle of an append is tried once more, and the head does not go back', async () => {
     const outbox = await openOutbox()
     const one = owner()
@@ -270,6 +289,16 @@ describe('a lost connection', () => {
     await outbox.close()
     await expect(late).rejects.toMatchObject({ code: 'closed' })
   })
+})
+
+test('an error inside a transaction undoes it and comes through', async () => {
+  const random = vi.fn(() => 'device-1')
+  const outbox = await openOutbox({ random })
+  random.mockImplementationOnce(() => {
+    throw new TypeError('no randomness')
+  })
+  await expect(outbox.deviceId()).rejects.toThrow(TypeError)
+  expect(await outbox.deviceId()).toBe('device-1')
 })
 
 describe('opening', () => {
@@ -336,6 +365,18 @@ describe('finished streams', () => {
     const empty = { segments: [], reports: [], more: false }
     await outbox.settle(received(empty, nowMs))
     expect(await countIn('streams')).toBe(4)
+  })
+
+  test('stay while a segment that was appended twice waits', async () => {
+    const outbox = await openOutbox()
+    const group = owner(1).group(events(2))
+    await outbox.append(group)
+    await settleAll(outbox)
+    await outbox.append(group)
+    nowMs += 8 * DAY_MS
+    const empty = { segments: [], reports: [], more: false }
+    await outbox.settle(received(empty, nowMs))
+    expect(numbersOf(await outbox.claim(CLAIM_ALL))).toEqual(['1:0+2'])
   })
 
   test('come back unharmed when their owner records again', async () => {

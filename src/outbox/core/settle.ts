@@ -1,7 +1,7 @@
 import type { Range } from '../../wire/contract.ts'
 import { addRange } from '../../wire/ranges.ts'
 import type { Segment, Settled, Settlement, StreamHead } from '../contract.ts'
-import { acknowledge, depart, isReported, noProgress, waitingEvents } from './accounting.ts'
+import { acknowledge, depart, isReported, noProgress } from './accounting.ts'
 import { type Draft, settleRow } from './settle-row.ts'
 import { byStream, type Progress, type Tables } from './tables.ts'
 import { runsOf, verdictsOf } from './verdicts.ts'
@@ -102,7 +102,7 @@ async function retire(
   for (const head of heads) {
     const known = progress.get(head.stream)
     if (!known || known.changedAtMs >= beforeMs || known.settled !== head.recorded) continue
-    if (waitingEvents(head, known) > 0 || !isReported(head, known)) continue
+    if (!isReported(head, known)) continue
     if ((await tables.segmentsWithin(head.stream, 0, Number.POSITIVE_INFINITY)).length > 0) continue
     tables.deleteStream(head.stream)
   }

@@ -46,7 +46,7 @@ export function runsOf(verdicts: StreamVerdicts, from: number, to: number): Run[
   }
   for (const [low, high] of verdicts.received) mark(low, high, 'received')
   for (const { from: low, to: high, verdict } of verdicts.deferred) mark(low, high, verdict)
-  for (const { seq, verdict } of verdicts.rejected) if (Number.isInteger(seq)) mark(seq, seq, verdict)
+  for (const { seq, verdict } of verdicts.rejected) mark(seq, seq, verdict)
   return joinEqual(marks, from)
 }
 
