@@ -1,0 +1,59 @@
+import type { MeterRoute, ZuoraOptions } from '../contract.ts'
+import type { Log } from '../log.ts'
+import type { RelayStore } from '../store/contract.ts'
+
+/** Runs the callback once after delayMs; the returned function cancels. */
+export type Timer = (callback: () => void, delayMs: number) => () => void
+
+export interface ForwarderOptions {
+  readonly store: RelayStore
+  /** One lane per meter. */
+  readonly routes: readonly MeterRoute[]
+  readonly upstream: ZuoraOptions
+  /** Marks this process's claims. It must be new for every start: a claim of an earlier start then ends by its lease. */
+  readonly owner: string
+  /** Wall clock, ms. */
+  readonly clock: () => number
+  /** Uniform in [0, 1). */
+  readonly random: () => number
+  readonly fetch: typeof globalThis.fetch
+  readonly log: Log
+  /** Default: setTimeout. */
+  readonly timer?: Timer
+  /** Default: zlib's gzipSync. */
+  readonly gzip?: (bytes: Uint8Array) => Uint8Array
+  /** How long a small backlog waits for more before it is sent, ms. Default 200. */
+  readonly lingerMs?: number
+  /** How long stop() waits for calls that are under way before it cuts them off, ms. Default 10,000. */
+  readonly stopGraceMs?: number
+}
+
+export type LaneState = 'stopped' | 'idle' | 'sending' | 'backing_off' | 'paused'
+
+/** One lane since start(). */
+export interface LaneStats {
+  readonly lane: string
+  readonly state: LaneState
+  /** Why it backs off or is paused: a status, a code; never event data. */
+  readonly reason?: string
+  /** When it goes on by itself, ms since 1970: present while it backs off or is paused. */
+  readonly resumesAtMs?: number
+  /** Upstream calls made. */
+  readonly calls: number
+  /** Events accepted by the upstream. */
+  readonly accepted: number
+  /** Events buried after the upstream refused them. */
+  readonly buried: number
+  /** Calls in a row that got no verdict: overload, errors, no answer. */
+  readonly failuresInARow: number
+}
+
+export interface Forwarder {
+  /** Starts all lanes; what an earlier process left behind comes first, once its claims have ended. */
+  start(): void
+  /** Tells a lane, or all, that events were stored. A lane that backs off or is paused stays so. */
+  wake(lane?: string): void
+  /** Cuts no new delivery, waits for calls under way (see stopGraceMs) and gives their deliveries back. */
+  stop(): Promise<void>
+  stats(): LaneStats[]
+}

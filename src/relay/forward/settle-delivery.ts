@@ -1,0 +1,166 @@
+import type { Log } from '../log.ts'
+import type { BuildDelivery, Delivery, RelayStore } from '../store/contract.ts'
+import { backoffMs } from './backoff.ts'
+import type { Breaker } from './breaker.ts'
+import type { Verdict } from './classify.ts'
+import type { LaneState } from './contract.ts'
+
+/** What a lane learns while it runs; forgotten at a restart. */
+export interface LaneMemory {
+  readonly breaker: Breaker
+  /** Calls in a row that got no verdict. */
+  failures: number
+  learnedMaxBytes: number
+  calls: number
+  accepted: number
+  buried: number
+}
+
+/** How long a lane waits before its next step. 0 ms: it goes on. */
+export interface Rest {
+  readonly ms: number
+  /** Whether new events end it early. */
+  readonly wakeable: boolean
+  readonly state: LaneState
+  readonly reason?: string
+}
+
+export interface SettleDeps {
+  readonly lane: string
+  readonly store: RelayStore
+  readonly clock: () => number
+  readonly random: () => number
+  readonly log: Log
+  readonly build: BuildDelivery
+}
+
+export const GO_ON: Rest = { ms: 0, wakeable: false, state: 'sending' }
+/** Wrong rights or configuration: somebody has to act, so there is no hurry. */
+const PAUSE_MS = 60_000
+/** A refused event that may not be buried now comes back after this. */
+export const SET_ASIDE_MS = 600_000
+/** From this attempt on a failing delivery lets others go first, so that one bad one cannot hold up its lane. */
+const PATIENT_ATTEMPTS = 5
+const PATIENT_MS = 120_000
+/** From this attempt on a delivery that fails while others pass is split: one event may be what breaks the upstream. */
+const SPLIT_ATTEMPTS = 9
+/** Below this the size of a body is no reason for a 413 any more, so nothing is learned from it. */
+const MIN_LEARNED_BYTES = 64 * 1024
+
+/** Writes down what the upstream's verdict means for the delivery, and says when the lane goes on. */
+export async function settleDelivery(
+  delivery: Delivery,
+  verdict: Verdict,
+  memory: LaneMemory,
+  deps: SettleDeps,
+): Promise<Rest> {
+  const { store, clock } = deps
+  switch (verdict.kind) {
+    case 'accepted':
+      await store.acceptDelivery(delivery.id, clock())
+      return noteAccepted(delivery, memory, deps)
+    case 'later':
+      return tryLater(delivery, verdict, memory, deps)
+    case 'too_large':
+      memory.failures = 0
+      if (delivery.rows > 1) {
+        const half = Math.max(MIN_LEARNED_BYTES, Math.floor(delivery.bytes / 2))
+        memory.learnedMaxBytes = Math.min(memory.learnedMaxBytes, half)
+      }
+      return refuse(delivery, { ...verdict, code: 'too_large', detail: verdict.reason }, memory, deps)
+    case 'refused':
+      memory.failures = 0
+      return refuse(delivery, { ...verdict, code: 'refused' }, memory, deps)
+    case 'stopped':
+      await store.postponeDelivery(delivery.id, clock(), verdict.reason)
+      return GO_ON
+    default:
+      await store.postponeDelivery(delivery.id, clock() + PAUSE_MS, verdict.reason)
+      return pause(verdict.reason, deps)
+  }
+}
+
+/** What to do when there is no token: the lane has claimed nothing yet. */
+export function restWithoutToken(
+  verdict: Exclude<Verdict, { kind: 'accepted' }>,
+  memory: LaneMemory,
+  deps: SettleDeps,
+): Rest {
+  if (verdict.kind === 'stopped') return GO_ON
+  if (verdict.kind === 'later') return backOff(verdict, memory, deps)
+  return pause(verdict.reason, deps)
+}
+
+export function backOff(
+  { afterMs, reason }: { readonly afterMs: number; readonly reason: string },
+  memory: LaneMemory,
+  { random }: SettleDeps,
+): Rest {
+  return { ms: backoffMs(memory.failures++, random, afterMs), wakeable: false, state: 'backing_off', reason }
+}
+
+function pause(reason: string, { lane, log }: SettleDeps): Rest {
+  log('error', 'lane_paused', { lane, reason, pauseMs: PAUSE_MS })
+  return { ms: PAUSE_MS, wakeable: false, state: 'paused', reason }
+}
+
+function noteAccepted({ rows }: Delivery, memory: LaneMemory, { lane, log }: SettleDeps): Rest {
+  if (memory.breaker.state !== 'closed') log('info', 'lane_recovered', { lane })
+  memory.breaker.accepted()
+  memory.failures = 0
+  memory.accepted += rows
+  return GO_ON
+}
+
+async function tryLater(
+  delivery: Delivery,
+  verdict: { readonly afterMs: number; readonly reason: string },
+  memory: LaneMemory,
+  deps: SettleDeps,
+): Promise<Rest> {
+  const { lane, store, clock, log, build } = deps
+  const { id, rows, attempts } = delivery
+  const othersPass = memory.failures === 0
+  const rest = backOff(verdict, memory, deps)
+  if (othersPass && rows > 1 && attempts >= SPLIT_ATTEMPTS) {
+    log('warn', 'delivery_split', { lane, id, rows, reason: verdict.reason })
+    await store.splitDelivery(id, build)
+    return rest
+  }
+  const delayMs = attempts >= PATIENT_ATTEMPTS ? Math.max(PATIENT_MS, rest.ms) : rest.ms
+  log('warn', 'delivery_postponed', { lane, id, rows, attempts: attempts + 1, delayMs, reason: verdict.reason })
+  await store.postponeDelivery(id, clock() + delayMs, verdict.reason)
+  return rest
+}
+
+interface Refusal {
+  readonly code: string
+  readonly reason: string
+  readonly detail: string
+}
+
+/** Never again unchanged: halves, until the bad event is alone; then it is buried, unless everything is refused. */
+async function refuse(delivery: Delivery, refusal: Refusal, memory: LaneMemory, deps: SettleDeps): Promise<Rest> {
+  const { lane, store, clock, log, build } = deps
+  const { id, rows } = delivery
+  const { code, reason, detail } = refusal
+  const { breaker } = memory
+  if (rows > 1) {
+    log('warn', 'delivery_split', { lane, id, rows, reason })
+    await store.splitDelivery(id, build)
+  } else if (breaker.mayBury()) {
+    log('error', 'event_buried', { lane, id, code, reason })
+    await store.buryDelivery(id, code, detail, clock())
+    memory.buried++
+  } else {
+    await store.postponeDelivery(id, clock() + SET_ASIDE_MS, reason)
+  }
+  return breaker.spend() ? restBetweenProbes(memory, deps, reason) : GO_ON
+}
+
+export function restBetweenProbes({ breaker }: LaneMemory, { lane, log }: SettleDeps, reason?: string): Rest {
+  const why = `everything is refused${reason === undefined ? '' : `: ${reason}`}; check the meter's event definition and fields`
+  const ms = breaker.restMs()
+  log('error', 'lane_paused', { lane, reason: why, pauseMs: ms })
+  return { ms, wakeable: false, state: 'paused', reason: why }
+}
