@@ -141,15 +141,27 @@ describe('reading', () => {
   test('a large hidden backlog is not read', async () => {
     const outbox = await openOutbox()
     const one = owner()
-    await outbox.append(one.group(events(200), { perSegment: 1 }))
+    await outbox.append(one.group(events(398), { perSegment: 2 }))
+    await outbox.append(one.group(events(1)))
     const claim = await outbox.claim(CLAIM_ALL)
     if (!claim) throw new Error('nothing to claim')
-    const deferred = [{ stream: one.stream, from: 0, to: 198, delayMs: 60_000 }]
+    const deferred = [{ stream: one.stream, from: 0, to: 397, delayMs: 60_000 }]
     await outbox.settle({ ...nothing(claim), deferred })
     const rows = countCursorRows()
-    expect(numbersOf(await outbox.claim(CLAIM_ALL))).toEqual(['1:199+1'])
+    const cursors = vi.spyOn(IDBObjectStore.prototype, 'openCursor')
+    expect(numbersOf(await outbox.claim(CLAIM_ALL))).toEqual(['1:398+1'])
+    expect(cursors).toHaveBeenCalledTimes(2)
     expect(await countIn('hidden')).toBe(199)
     expect(rows()).toBe(1)
+  })
+
+  test('a backlog of another account is stepped over', async () => {
+    const outbox = await openOutbox()
+    await outbox.append(new UsageOwner(streamId(1), 'globex').group(events(100), { perSegment: 1 }))
+    await outbox.append(owner(2).group(events(1)))
+    const rows = countCursorRows()
+    expect(numbersOf(await outbox.claim(CLAIM_ALL))).toEqual(['2:0+1'])
+    expect(rows()).toBe(2)
   })
 
   test('totals never touch a segment', async () => {

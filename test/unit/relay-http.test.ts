@@ -154,6 +154,13 @@ describe('bodies', () => {
     expect(cancelled).toBe(true)
   })
 
+  test('a body that says it is too long is not read at all', async () => {
+    let pulled = 0
+    const body = new ReadableStream({ pull: () => void pulled++ }, { highWaterMark: 0 })
+    expect(await readProblem(await post(body, { 'Content-Length': '4097' }))).toMatchObject({ code: 'body_too_large' })
+    expect(pulled).toBe(0)
+  })
+
   test('a body that breaks off is not taken', async () => {
     const broken = new ReadableStream({
       pull(controller) {
@@ -314,6 +321,25 @@ describe('the operator’s view', () => {
     expect(await readProblem(await keyless.request(path))).toMatchObject({ status: 404, code: 'not_found' })
     await keyless.close()
   })
+})
+
+test('a relay without a port finishes what is open before it closes its store', async () => {
+  const rest = Promise.withResolvers<void>()
+  const body = new ReadableStream({
+    async start(controller) {
+      await rest.promise
+      controller.enqueue(new TextEncoder().encode(good))
+      controller.close()
+    },
+  })
+  const answer = post(body)
+  // Past the token's check, so that the request is inside when the stop comes.
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  const stopped = relay.relay.stop()
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  rest.resolve()
+  expect((await readAnswer(await answer)).received).toEqual({ [STREAM]: [[0, 0]] })
+  await stopped
 })
 
 describe('over a real port', () => {
