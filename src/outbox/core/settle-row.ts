@@ -46,7 +46,8 @@ function leaves({ verdict }: Run): boolean {
 function keep(tables: Tables, piece: Segment, { verdict }: Run): void {
   tables.putSegment(piece)
   if (typeof verdict === 'object' && verdict.kind === 'deferred') {
-    tables.putHidden({ stream: piece.stream, first: piece.first, visibleAtMs: verdict.visibleAtMs })
+    const { stream, first, count } = piece
+    tables.putHidden({ stream, first, count, visibleAtMs: verdict.visibleAtMs })
   }
 }
 

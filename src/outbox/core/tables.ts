@@ -20,8 +20,12 @@ export interface Progress {
 export interface Hidden {
   readonly stream: string
   readonly first: number
+  readonly count: number
   readonly visibleAtMs: number
 }
+
+/** Segments are ordered by stream, then by first number. */
+export type SegmentKey = [stream: string, first: number]
 
 /**
  * The rows of an outbox inside one transaction. Claim, settle, purge and the overviews are written once, over this;
@@ -32,11 +36,16 @@ export interface Tables {
   progress(): Promise<Progress[]>
   hidden(): Promise<Hidden[]>
   deadCount(): Promise<number>
-  /** The first stream behind `after` that holds a segment, in key order; `undefined` as `after` starts at the front. */
-  nextStream(after: string | undefined): Promise<string | undefined>
-  /** Segments whose first number lies in [from, before), ascending, read one at a time. */
-  segments(stream: string, from: number, before: number): AsyncIterable<Segment>
-  /** The same, all at once, with `to` inclusive. */
+  /**
+   * Segments of wanted streams in key order, read one at a time, from the key `from` on (default: the first) and before
+   * the key `before` (default: to the last).
+   */
+  segments(
+    from: SegmentKey | undefined,
+    before: SegmentKey | undefined,
+    wanted: (stream: string) => boolean,
+  ): AsyncIterable<Segment>
+  /** The segments of one stream whose first number lies in [from, to], ascending. */
   segmentsWithin(stream: string, from: number, to: number): Promise<Segment[]>
   putSegment(segment: Segment): void
   /** Deletes the segments whose first number lies in [from, to]. */

@@ -17,13 +17,14 @@ export function idbTables(transaction: Transaction, watch: Watch): Tables {
     progress: () => progress.getAll(),
     hidden: () => hidden.getAll(),
     deadCount: () => dead.count(),
-    nextStream: async (after) => {
-      const behind = IDBKeyRange.lowerBound(after === undefined ? [] : [after, Number.POSITIVE_INFINITY])
-      return (await segments.getKey(behind))?.[0]
-    },
-    async *segments(stream, from, before) {
-      const range = IDBKeyRange.bound([stream, from], [stream, before], false, true)
-      for (let cursor = await segments.openCursor(range); cursor; cursor = await cursor.continue()) yield cursor.value
+    async *segments(from, before, wanted) {
+      // [] sorts before every key and [[]] behind: an array is greater than any string.
+      let cursor = await segments.openCursor(IDBKeyRange.bound(from ?? [], before ?? [[]], false, true))
+      while (cursor) {
+        const [stream] = cursor.key
+        if (wanted(stream)) yield cursor.value
+        cursor = await (wanted(stream) ? cursor.continue() : cursor.continue([stream, Number.POSITIVE_INFINITY]))
+      }
     },
     segmentsWithin: (stream, from, to) => segments.getAll(numbers(stream, from, to)),
     putSegment: (segment) => watch(segments.put(segment)),

@@ -29,10 +29,14 @@ export function memoryTables(rows: MemoryRows): Tables {
     progress: async () => [...rows.progress.values()],
     hidden: async () => [...rows.hidden.values()].flatMap((each) => [...each.values()]),
     deadCount: async () => rows.dead.size,
-    nextStream: async (after) =>
-      [...rows.segments.keys()].sort().find((stream) => after === undefined || stream > after),
-    async *segments(stream, from, before) {
-      yield* within(stream, from, before - 1)
+    async *segments(from = ['', 0], before, wanted) {
+      for (const stream of [...rows.segments.keys()].sort()) {
+        if (stream < from[0] || !wanted(stream)) continue
+        for (const segment of within(stream, stream === from[0] ? from[1] : 0, Number.POSITIVE_INFINITY)) {
+          if (before && (stream > before[0] || (stream === before[0] && segment.first >= before[1]))) return
+          yield segment
+        }
+      }
     },
     segmentsWithin: async (stream, from, to) => within(stream, from, to),
     putSegment: (segment) => put(rows.segments, segment),
