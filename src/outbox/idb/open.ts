@@ -27,7 +27,8 @@ export interface IdbOutboxDeps {
  *
  * Rejects with code 'outbox_unavailable' when IndexedDB is absent, forbidden, blocked by an older tab or already
  * upgraded by a newer one. Calls reject with 'outbox_unavailable', with 'outbox_full' when the browser grants no more
- * storage, and with 'closed' after close(); an append that rejects has stored nothing.
+ * storage, and with 'closed' after close(). An append that rejects has stored nothing; only when the connection was lost
+ * in the very moment of its commit, and could not be opened again, it is in doubt.
  *
  * @example const outbox = await openIdbOutbox({ indexedDB, random: () => crypto.randomUUID(), clock: Date.now })
  */
