@@ -126,15 +126,15 @@ const origin = url(
   (value) => value === 'null' || isOrigin(value),
 )
 
-const YEARS_10_MS = 10 * 366 * 86_400_000
+const YEARS_50_MS = 50 * 366 * 86_400_000
 const limits = strict({
   maxWireBytes: whole(1024, 64 * 2 ** 20, 'bytes').optional(),
   maxBodyBytes: whole(1024, 256 * 2 ** 20, 'bytes').optional(),
   maxEventBytes: whole(64, 64 * 2 ** 20, 'bytes').optional(),
   maxEventsPerBatch: whole(1, 1_000_000, 'events').optional(),
   maxDepth: whole(1, 256, 'levels').optional(),
-  maxEventAgeMs: whole(1, YEARS_10_MS, 'milliseconds').optional(),
-  maxEventAheadMs: whole(0, YEARS_10_MS, 'milliseconds').optional(),
+  maxEventAgeMs: whole(1, YEARS_50_MS, 'milliseconds').optional(),
+  maxEventAheadMs: whole(0, YEARS_50_MS, 'milliseconds').optional(),
 })
 
 export const relaySchema: z.ZodType<unknown> = strict({

@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createRelay, type Relay } from '../src/relay.ts'
+import { createLedgerReader } from './product/ledger.ts'
+import { createProduct } from './product/server.ts'
+import { createUsageTokens } from './product/usage-token.ts'
+import { loadAssets } from './world/bundle.ts'
+import { type Gate, openGate } from './world/gate.ts'
+import { METER_ROUTES, ZUORA_METERS } from './world/meter-routes.ts'
+import { serve } from './world/serve.ts'
+import type { ZuoraStandIn } from './zuora/contract.ts'
+import { startZuoraStandIn } from './zuora/server.ts'
+
+export interface WorldOptions {
+  /** Port of the product page. Default 0: any free one. */
+  readonly port?: number
+  /** Folder of the relay's database, kept at the end. Default: a temporary one. */
+  readonly dataFolder?: string
+}
+
+/** Everything that is needed between a click and a bill. */
+export interface World {
+  /** The product page. */
+  readonly pageUrl: string
+  /** The relay as browsers reach it: through the gate. */
+  readonly gate: Gate
+  readonly relay: Relay
+  /** The relay's own address; `GET /v1/ledger` wants `adminKey`. */
+  readonly relayUrl: string
+  readonly adminKey: string
+  readonly zuora: ZuoraStandIn
+  /** Ends all of it and removes the temporary folder. */
+  close(): Promise<void>
+}
+
+/** The demo replays logs that are years old. */
+const MAX_EVENT_AGE_MS = 30 * 365 * 86_400_000
+const GRANT_KEY_ID = 'halftone'
+
+const secret = (): string => randomBytes(32).toString('base64url')
+
+/**
+ * Starts the stand-in for Zuora, the relay and the product with its back end, all on the loopback.
+ *
+ * @example
+ * const world = await startWorld()
+ * console.log(world.pageUrl)
+ * await world.close()
+ */
+export async function startWorld({ port = 0, dataFolder }: WorldOptions = {}): Promise<World> {
+  await using opened = new AsyncDisposableStack()
+  const folder = dataFolder ?? (await mkdtemp(join(tmpdir(), 'metertap-demo-')))
+  if (dataFolder === undefined) opened.defer(() => rm(folder, { recursive: true, force: true }))
+  await mkdir(folder, { recursive: true })
+  const client = { clientId: 'halftone-relay', clientSecret: secret() }
+  const zuora = await startZuoraStandIn({ clients: [client], meters: ZUORA_METERS })
+  opened.defer(() => zuora.close())
+
+  let relayPort = 0
+  const gate = await openGate(() => relayPort)
+  opened.defer(() => gate.close())
+  const adminKey = secret()
+  const grantSecret = secret()
+  const page = { fetch: (_: Request): Response | Promise<Response> => new Response(null, { status: 503 }) }
+  const product = await serve((request) => page.fetch(request), port)
+  opened.defer(() => product.close())
+
+  const relay = await createRelay({
+    publicUrl: gate.url,
+    listen: { port: 0 },
+    store: { sqlite: join(folder, 'relay.db') },
+    meters: METER_ROUTES,
+    upstream: { restBase: zuora.url, ...client },
+    grants: [{ keyId: GRANT_KEY_ID, secret: grantSecret }],
+    origins: [product.url],
+    adminKey,
+    limits: { maxEventAgeMs: MAX_EVENT_AGE_MS },
+  })
+  opened.defer(() => relay.stop())
+  const { url: relayUrl } = await relay.start()
+  relayPort = Number(new URL(relayUrl).port)
+
+  const app = createProduct({
+    assets: await loadAssets(),
+    gate,
+    outbox: dataFolder === undefined ? `halftone-${randomBytes(4).toString('hex')}` : 'halftone',
+    usageToken: createUsageTokens({ relayUrl, keyId: GRANT_KEY_ID, secret: grantSecret }),
+    readLedger: createLedgerReader({ relayUrl, adminKey, upstream: zuora.ledger }),
+  })
+  page.fetch = (request) => app.fetch(request)
+  const all = opened.move()
+  return { pageUrl: product.url, gate, relay, relayUrl, adminKey, zuora, close: () => all.disposeAsync() }
+}

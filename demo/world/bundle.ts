@@ -1,0 +1,43 @@
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+/** A file of the front end, as it is served. */
+export interface Asset {
+  readonly type: string
+  readonly content: string
+}
+
+const DEMO = new URL('../', import.meta.url)
+const FILES: Readonly<Record<string, { readonly file: string; readonly type: string }>> = {
+  '/': { file: 'product/page/index.html', type: 'text/html; charset=utf-8' },
+  '/page.css': { file: 'product/page/page.css', type: 'text/css; charset=utf-8' },
+  '/favicon.svg': { file: 'product/page/favicon.svg', type: 'image/svg+xml' },
+  '/replay.html': { file: 'replay/page/replay.html', type: 'text/html; charset=utf-8' },
+}
+const SCRIPTS = { page: 'product/page/main.ts', replay: 'replay/page/main.ts' }
+
+/** Every file of the demo's front end by its path; the scripts are bundled now, from the agent's sources. */
+export async function loadAssets(): Promise<ReadonlyMap<string, Asset>> {
+  const files = Object.entries(FILES).map(async ([path, { file, type }]): Promise<[string, Asset]> => {
+    return [path, { type, content: await readFile(new URL(file, DEMO), 'utf8') }]
+  })
+  return new Map([...(await Promise.all(files)), ...(await bundleScripts())])
+}
+
+async function bundleScripts(): Promise<[string, Asset][]> {
+  const { outputFiles } = await build({
+    absWorkingDir: fileURLToPath(DEMO),
+    entryPoints: SCRIPTS,
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    outdir: '/',
+    write: false,
+    logLevel: 'error',
+  })
+  return outputFiles.map(({ path, text }) => [
+    `/${path.split(/[\\/]/).at(-1)}`,
+    { type: 'text/javascript; charset=utf-8', content: text },
+  ])
+}

@@ -1,0 +1,25 @@
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createAdaptorServer } from '@hono/node-server'
+
+export interface Served {
+  readonly url: string
+  close(): Promise<void>
+}
+
+/** Serves a fetch handler on the loopback. Rejects when the port is taken. */
+export async function serve(fetch: (request: Request) => Response | Promise<Response>, port: number): Promise<Served> {
+  const server = createAdaptorServer({ fetch, overrideGlobalObjects: false }) as Server
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async close() {
+      const closed = once(server, 'close')
+      server.close()
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
