@@ -45,6 +45,15 @@ async function token(tokens: TokenSource): Promise<string | Outcome> {
   }
 }
 
+/** Compressed where the platform's compressor is there and sound; else as it is. */
+async function pack(gzip: Gzip | undefined, text: string): Promise<string | Uint8Array<ArrayBuffer>> {
+  try {
+    return gzip ? await gzip(text) : text
+  } catch {
+    return text
+  }
+}
+
 /** Posts one batch, compressed where the runtime can. A refused token is renewed and the same bytes sent once more. */
 export async function send(options: SendOptions, text: string): Promise<Outcome> {
   const body = await pack(options.gzip, text)
