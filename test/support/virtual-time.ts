@@ -5,11 +5,11 @@ export interface VirtualTime {
   /** Lets everything that needs no timer run to its end, then fires what is due, for so many ms. */
   advance(ms: number): Promise<void>
   /** Fires timers one after the other until the condition holds; throws when a day has passed. */
-  until(condition: () => boolean): Promise<void>
+  until(condition: () => boolean | Promise<boolean>): Promise<void>
 }
 
 /** Event-loop turns without a new or ended timer after which nothing is believed to be under way. */
-const QUIET_TURNS = 15
+const QUIET_TURNS = 80
 const MAX_WAIT_MS = 24 * 3_600_000
 
 export function createVirtualTime(startMs: number): VirtualTime {
@@ -57,7 +57,7 @@ export function createVirtualTime(startMs: number): VirtualTime {
     async until(condition) {
       const endMs = nowMs + MAX_WAIT_MS
       await settle()
-      while (!condition()) {
+      while (!(await condition())) {
         if (!(await fireNext(endMs))) throw new Error('The condition never held.')
         await settle()
       }

@@ -47,7 +47,7 @@ const BLOCKED_MS = 5_000
 export function createLane(options: LaneOptions): Lane {
   const { lane, store, clock, log, timer, zuora, url, owner, leaseMs, lingerMs, limits, map, gzip } = options
   const memory: LaneMemory = {
-    ...{ breaker: createBreaker(), failures: 0, learnedMaxBytes: limits.maxBytes },
+    ...{ breaker: createBreaker(), failures: 0, maxBytes: limits.maxBytes, learnedMaxBytes: limits.maxBytes },
     ...{ calls: 0, accepted: 0, buried: 0 },
   }
   const build: BuildDelivery = (events) =>

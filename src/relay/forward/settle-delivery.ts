@@ -10,6 +10,8 @@ export interface LaneMemory {
   readonly breaker: Breaker
   /** Calls in a row that got no verdict. */
   failures: number
+  /** The environment's limit. */
+  readonly maxBytes: number
   learnedMaxBytes: number
   calls: number
   accepted: number
@@ -63,10 +65,7 @@ export async function settleDelivery(
       return tryLater(delivery, verdict, memory, deps)
     case 'too_large':
       memory.failures = 0
-      if (delivery.rows > 1) {
-        const half = Math.max(MIN_LEARNED_BYTES, Math.floor(delivery.bytes / 2))
-        memory.learnedMaxBytes = Math.min(memory.learnedMaxBytes, half)
-      }
+      memory.learnedMaxBytes = learn(delivery, memory)
       return refuse(delivery, { ...verdict, code: 'too_large', detail: verdict.reason }, memory, deps)
     case 'refused':
       memory.failures = 0
@@ -78,6 +77,11 @@ export async function settleDelivery(
       await store.postponeDelivery(delivery.id, clock() + PAUSE_MS, verdict.reason)
       return pause(verdict.reason, deps)
   }
+}
+
+/** Half of what was too large. A single event that is too large was the culprit itself: what it taught is forgotten. */
+function learn({ rows, bytes }: Delivery, { learnedMaxBytes, maxBytes }: LaneMemory): number {
+  return rows === 1 ? maxBytes : Math.min(learnedMaxBytes, Math.max(MIN_LEARNED_BYTES, Math.floor(bytes / 2)))
 }
 
 /** What to do when there is no token: the lane has claimed nothing yet. */
