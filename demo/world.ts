@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createRelay, type Relay } from '../src/relay.ts'
+import type { Hono } from 'hono'
+import { createRelay, type Relay, type RelayOptions } from '../src/relay.ts'
 import { createLedgerReader } from './product/ledger.ts'
 import { createProduct } from './product/server.ts'
 import { createUsageTokens } from './product/usage-token.ts'
@@ -54,42 +55,66 @@ export async function startWorld({ port = 0, dataFolder }: WorldOptions = {}): P
   const folder = dataFolder ?? (await mkdtemp(join(tmpdir(), 'metertap-demo-')))
   if (dataFolder === undefined) opened.defer(() => rm(folder, { recursive: true, force: true }))
   await mkdir(folder, { recursive: true })
-  const client = { clientId: 'halftone-relay', clientSecret: secret() }
+  const keys = { adminKey: secret(), grantSecret: secret(), clientSecret: secret() }
+  const client = { clientId: 'halftone-relay', clientSecret: keys.clientSecret }
   const zuora = await startZuoraStandIn({ clients: [client], meters: ZUORA_METERS })
   opened.defer(() => zuora.close())
 
+  // Relay and product name each other's addresses, so both ports are opened before there is anything behind them.
   let relayPort = 0
   const gate = await openGate(() => relayPort)
   opened.defer(() => gate.close())
-  const adminKey = secret()
-  const grantSecret = secret()
-  const page = { fetch: (_: Request): Response | Promise<Response> => new Response(null, { status: 503 }) }
-  const product = await serve((request) => page.fetch(request), port)
-  opened.defer(() => product.close())
+  let product: Pick<Hono, 'fetch'> | undefined
+  const site = await serve((request) => product?.fetch(request) ?? new Response(null, { status: 503 }), port)
+  opened.defer(() => site.close())
 
-  const relay = await createRelay({
-    publicUrl: gate.url,
-    listen: { port: 0 },
-    store: { sqlite: join(folder, 'relay.db') },
-    meters: METER_ROUTES,
-    upstream: { restBase: zuora.url, ...client },
-    grants: [{ keyId: GRANT_KEY_ID, secret: grantSecret }],
-    origins: [product.url],
-    adminKey,
-    limits: { maxEventAgeMs: MAX_EVENT_AGE_MS },
-  })
+  const relay = await createRelay(
+    relayConfig({ folder, zuora, client, relayOrigin: gate.url, siteOrigin: site.url, ...keys }),
+  )
   opened.defer(() => relay.stop())
   const { url: relayUrl } = await relay.start()
   relayPort = Number(new URL(relayUrl).port)
 
-  const app = createProduct({
+  const { adminKey, grantSecret } = keys
+  product = createProduct({
     assets: await loadAssets(),
     gate,
     outbox: dataFolder === undefined ? `halftone-${randomBytes(4).toString('hex')}` : 'halftone',
     usageToken: createUsageTokens({ relayUrl, keyId: GRANT_KEY_ID, secret: grantSecret }),
     readLedger: createLedgerReader({ relayUrl, adminKey, upstream: zuora.ledger }),
   })
-  page.fetch = (request) => app.fetch(request)
   const all = opened.move()
-  return { pageUrl: product.url, gate, relay, relayUrl, adminKey, zuora, close: () => all.disposeAsync() }
+  return { pageUrl: site.url, gate, relay, relayUrl, adminKey, zuora, close: () => all.disposeAsync() }
+}
+
+interface RelayParts {
+  readonly folder: string
+  readonly zuora: ZuoraStandIn
+  readonly client: { readonly clientId: string; readonly clientSecret: string }
+  readonly relayOrigin: string
+  readonly siteOrigin: string
+  readonly adminKey: string
+  readonly grantSecret: string
+}
+
+function relayConfig({
+  folder,
+  zuora,
+  client,
+  relayOrigin,
+  siteOrigin,
+  adminKey,
+  grantSecret,
+}: RelayParts): RelayOptions {
+  return {
+    publicUrl: relayOrigin,
+    listen: { port: 0 },
+    store: { sqlite: join(folder, 'relay.db') },
+    meters: METER_ROUTES,
+    upstream: { restBase: zuora.url, ...client },
+    grants: [{ keyId: GRANT_KEY_ID, secret: grantSecret }],
+    origins: [siteOrigin],
+    adminKey,
+    limits: { maxEventAgeMs: MAX_EVENT_AGE_MS },
+  }
 }

@@ -56,6 +56,6 @@ function sumUp(streams: readonly LedgerStream[]): LedgerInfo['totals'] {
 function metersOf(upstream: Ledger): LedgerInfo['meters'] {
   return METER_ROUTES.map(({ meter }) => {
     const { billable, sums } = upstream.totals(meterIdOf(meter.name))
-    return { meter: meter.name, events: billable, quantity: sums['Quantity'] ?? '0' }
+    return { meter: meter.name, events: billable, quantity: sums.Quantity ?? '0' }
   })
 }

@@ -42,7 +42,7 @@ export async function takeTally({ relayUrl, adminKey, zuora }: World): Promise<T
   const { totals, lanes } = answer.parse(await response.json())
   const queued = lanes.reduce((sum, { waiting, inDelivery }) => sum + waiting + inDelivery, 0)
   const { billable, duplicates, deduplicated, sums } = zuora.ledger.totals(meterIdOf('web_requests'))
-  return { ...totals, queued, upstream: billable, duplicates, deduplicated, bytes: sums['Quantity'] ?? '0' }
+  return { ...totals, queued, upstream: billable, duplicates, deduplicated, bytes: sums.Quantity ?? '0' }
 }
 
 /** Every figure against the file's own. */

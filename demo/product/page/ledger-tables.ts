@@ -9,9 +9,12 @@ export function showLedger(info: LedgerInfo, ownStream: string | undefined): voi
   const { streams, totals, meters } = info
   const shown = streams.slice(0, MAX_ROWS)
   byId('ledger-rows').replaceChildren(...shown.map((row) => streamRow(row, row.stream === ownStream)))
-  byId('ledger-totals').replaceChildren(tableRow([`All ${whole(streams.length)} streams`], counts(totals)))
+  byId('ledger-totals').replaceChildren(
+    tableRow([streams.length === 1 ? '1 stream' : `${whole(streams.length)} streams`], counts(totals)),
+  )
   const older = streams.length - shown.length
-  setText('ledger-note', older > 0 ? `of this account; ${whole(older)} older streams are not shown` : 'of this account')
+  const note = 'of this account, as the relay and Zuora know it'
+  setText('ledger-note', older > 0 ? `${note}; ${whole(older)} older streams are not shown` : note)
   byId('meter-rows').replaceChildren(
     ...meters.map(({ meter, events, quantity }) => tableRow([meter], [whole(events), groupDigits(quantity)])),
   )

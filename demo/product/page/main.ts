@@ -69,7 +69,7 @@ function followLedger(usage: Agent): void {
 
 function describeCut(cutUntilMs: number | null): string {
   if (cutUntilMs === null) return 'Cut the relay for 15 s'
-  return `The relay is cut: back in ${Math.max(1, Math.ceil((cutUntilMs - Date.now()) / 1_000))} s`
+  return `Relay cut, back in ${Math.max(1, Math.ceil((cutUntilMs - Date.now()) / 1_000))} s`
 }
 
 async function start(): Promise<void> {
@@ -78,7 +78,7 @@ async function start(): Promise<void> {
   byId('login').hidden = false
   for (const button of document.querySelectorAll<HTMLButtonElement>('[data-user]')) {
     button.addEventListener('click', async () => {
-      const { user, ...info } = await backEnd.login(button.dataset['user'] ?? '')
+      const { user, ...info } = await backEnd.login(button.dataset.user ?? '')
       if (user) enter({ user, ...info }, user)
     })
   }

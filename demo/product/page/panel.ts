@@ -21,7 +21,7 @@ function showStats(stats: AgentStats, nowMs: number): void {
   const refused = Object.entries(stats.refused).map(([code, count]) => `${count} × ${code}`)
   setFact('refused', refused.join(', ') || 'none', refused.length > 0)
   setText('sender', stats.sender ? 'yes' : 'no, another tab does')
-  setText('durability', stats.durability === 'memory' ? 'nothing' : (stats.durability ?? 'not known yet'))
+  setText('durability', stats.durability ?? 'not known yet')
   setFact('paused-by', stats.pausedBy.join(', ') || 'nothing', stats.pausedBy.length > 0)
   setText(
     'next-try',

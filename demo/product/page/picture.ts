@@ -29,10 +29,10 @@ export function drawPicture(canvas: HTMLCanvasElement, seed: number): void {
   context.fillRect(0, 0, width, height)
   context.globalCompositeOperation = 'multiply'
   for (const { colour, angle } of PLATES) {
-    const hills = Array.from({ length: 3 }, () => ({
+    const hills = Array.from({ length: 2 }, () => ({
       x: random() * width,
       y: random() * height,
-      reach: (0.25 + random() * 0.35) * width,
+      reach: (0.12 + random() * 0.2) * width,
     }))
     context.fillStyle = colour
     drawPlate(context, angle, (x, y) =>
@@ -45,12 +45,13 @@ function drawPlate(context: CanvasRenderingContext2D, angle: number, inkAt: (x: 
   const { width, height } = context.canvas
   const reach = Math.hypot(width, height)
   context.beginPath()
+  // The grid is turned around a corner of the picture, so it has to reach beyond the others.
   for (let v = -reach; v < reach; v += STEP) {
     for (let u = -reach; u < reach; u += STEP) {
       const x = u * Math.cos(angle) - v * Math.sin(angle)
       const y = u * Math.sin(angle) + v * Math.cos(angle)
       if (x < -STEP || y < -STEP || x > width + STEP || y > height + STEP) continue
-      const radius = Math.min(STEP * 0.72, Math.sqrt(inkAt(x, y)) * STEP * 0.5)
+      const radius = Math.min(STEP * 0.6, Math.sqrt(inkAt(x, y)) * STEP * 0.46)
       context.moveTo(x + radius, y)
       context.arc(x, y, radius, 0, Math.PI * 2)
     }

@@ -35,9 +35,9 @@ export function openStudio(usage: Agent): void {
     setTimeout(() => URL.revokeObjectURL(link.href), REVOKE_AFTER_MS)
     await tell('Exported.', usage.record(exports, { format: 'png', quantity: 1 }))
   })
-  onClick('keep', async () => {
+  onClick('save-copy', async () => {
     const { size } = await toPng(canvas)
-    await tell(`Kept ${whole(size)} bytes.`, usage.record(storageBytes, { bytes: size }))
+    await tell(`Saved ${whole(size)} bytes.`, usage.record(storageBytes, { bytes: size }))
   })
   onClick('burst', async () => {
     const receipts = Array.from({ length: BURST }, () =>
