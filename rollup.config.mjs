@@ -4,7 +4,8 @@ import terser from '@rollup/plugin-terser'
 import dts from 'rollup-plugin-dts'
 import esbuild from 'rollup-plugin-esbuild'
 
-const packages = /^(node:|@hono\/|hono|idb|jose|ky|nanoevents|uuid|zod)/
+const packages =
+  /^(node:|@hono\/|@opentelemetry\/|@standard-schema\/|hono|idb|jose|ky|lru-cache|nanoevents|pino|prom-client|uuid|zod)/
 const transpile = esbuild({ target: 'es2022', sourceMap: true })
 
 const executable = {
@@ -15,7 +16,7 @@ const executable = {
 }
 
 /** Entries by runtime; a bundler of the user's shares the packages they also use. */
-const entries = { index: 'src/index.ts', relay: 'src/relay.ts', cli: 'src/cli.ts' }
+const entries = { index: 'src/index.ts', relay: 'src/relay.ts', grant: 'src/grant.ts', cli: 'src/cli.ts' }
 
 export default [
   {
@@ -31,7 +32,7 @@ export default [
     output: { file: 'dist/metertap.global.js', format: 'iife', name: 'metertap', sourcemap: true },
   },
   {
-    input: { index: 'src/index.ts', relay: 'src/relay.ts' },
+    input: { index: 'src/index.ts', relay: 'src/relay.ts', grant: 'src/grant.ts' },
     external: packages,
     plugins: [dts()],
     output: { dir: 'dist', format: 'esm' },

@@ -17,6 +17,17 @@ export default defineConfig({
       },
       {
         test: {
+          // The relay on the open internet: hostile clients and fuzzing. METERTAP_LONG=1 runs the long form.
+          name: 'relay',
+          include: ['test/relay/**/*.test.ts'],
+          environment: 'node',
+          testTimeout: process.env.METERTAP_LONG ? 600_000 : 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
           name: 'chromium',
           include: ['test/browser/**/*.test.ts'],
           testTimeout: 30_000,

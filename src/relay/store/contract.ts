@@ -1,4 +1,4 @@
-import type { Range, StreamReport } from '../../wire/contract.ts'
+import type { Range, StreamReport, WireClock } from '../../wire/contract.ts'
 
 /** One event that passed every check and may be stored. */
 export interface AcceptableEvent {
@@ -8,6 +8,8 @@ export interface AcceptableEvent {
   readonly atMs: number
   /** The event's data as JSON text: the schema's output. */
   readonly data: string
+  /** The caller's own key, 1–200 characters: of an account's events with one key, one is billed. */
+  readonly idempotencyKey?: string
 }
 
 /** One request's events after validation. Tenant, account and device come from the verified token. */
@@ -20,6 +22,8 @@ export interface AcceptRequest {
   readonly events: readonly AcceptableEvent[]
   /** Events refused by validation: only counted, once per number. */
   readonly refused: readonly { stream: string; seq: number }[]
+  /** The sender's clock, kept with each stream of the request; the newest stays. */
+  readonly clock?: WireClock
 }
 
 export interface AcceptResult {
@@ -102,6 +106,8 @@ export interface LedgerRow {
   /** Received, then refused upstream: in the relay's dead letters. */
   readonly dead: number
   readonly missing: number
+  /** What the sender last said of its clock. */
+  readonly clock?: WireClock
   readonly firstSeenMs: number
   readonly lastSeenMs: number
 }

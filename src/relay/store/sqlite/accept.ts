@@ -30,7 +30,8 @@ export function acceptRequest(
     for (const event of taken.overCap) overCap.push(event)
     const numbers = [...(refused.get(stream) ?? []), ...taken.overCap]
     const after = numbers.reduce((state, { seq }) => refuseNumber(state, seq, maxRanges), taken.state)
-    changes.push({ before, after: { ...after, lastSeenMs: request.receivedAtMs } })
+    const clock = request.clock === undefined ? {} : { clock: request.clock }
+    changes.push({ before, after: { ...after, ...clock, lastSeenMs: request.receivedAtMs } })
   }
   for (const [meter, list] of Map.groupBy(fresh, (event) => event.meter)) chunks.add(request, meter, list)
   streams.save(changes)

@@ -27,6 +27,7 @@ const MIGRATIONS: readonly string[] = [
     refused TEXT NOT NULL,
     held TEXT NOT NULL,
     refused_ranges TEXT NOT NULL,
+    clock TEXT,
     PRIMARY KEY (account, stream, tenant)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX streams_by_stream ON streams (stream);

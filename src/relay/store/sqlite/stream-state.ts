@@ -1,4 +1,4 @@
-import type { Range, StreamReport } from '../../../wire/contract.ts'
+import type { Range, StreamReport, WireClock } from '../../../wire/contract.ts'
 import { addRange, covers, rangeCount } from '../../../wire/ranges.ts'
 import { subtractRange, touches } from './range-tools.ts'
 
@@ -18,6 +18,7 @@ export interface StreamState {
   readonly held: readonly Range[]
   /** Numbers refused and not received since. */
   readonly refusedRanges: readonly Range[]
+  readonly clock?: WireClock
   readonly forwarded: number
   readonly dead: number
   readonly firstSeenMs: number

@@ -34,17 +34,18 @@ interface StreamRow {
   refused: string
   held: string
   refused_ranges: string
+  clock: string | null
 }
 
 const MAX_LEDGER_ROWS = 1_000
 
 const SAVE = `
   INSERT INTO streams (account, stream, tenant, device, recorded, received, rejected, forwarded, dead,
-    first_seen_ms, last_seen_ms, declared, refused, held, refused_ranges)
-  VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?)
+    first_seen_ms, last_seen_ms, declared, refused, held, refused_ranges, clock)
+  VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT DO UPDATE SET recorded = excluded.recorded, received = excluded.received, rejected = excluded.rejected,
     last_seen_ms = excluded.last_seen_ms, declared = excluded.declared, refused = excluded.refused,
-    held = excluded.held, refused_ranges = excluded.refused_ranges`
+    held = excluded.held, refused_ranges = excluded.refused_ranges, clock = excluded.clock`
 
 // Running totals: the ledger may have millions of rows, and asking for their sum must not hold up the relay.
 const ADD_TOTALS = `
@@ -88,7 +89,8 @@ export function createStreams(db: DatabaseSync): Streams {
   function writeState(state: StreamState, { recorded, received, rejected }: Balance): void {
     const { account, stream, tenant, device, firstSeenMs, lastSeenMs } = state
     const texts = [state.declared, state.refused, state.held, state.refusedRanges].map((part) => JSON.stringify(part))
-    write.run(account, stream, tenant, device, recorded, received, rejected, firstSeenMs, lastSeenMs, ...texts)
+    const clock = state.clock === undefined ? null : JSON.stringify(state.clock)
+    write.run(account, stream, tenant, device, recorded, received, rejected, firstSeenMs, lastSeenMs, ...texts, clock)
   }
 
   return {
@@ -145,6 +147,7 @@ function toState(row: StreamRow): StreamState {
     refused: JSON.parse(row.refused),
     held: JSON.parse(row.held),
     refusedRanges: JSON.parse(row.refused_ranges),
+    ...(row.clock === null ? {} : { clock: JSON.parse(row.clock) }),
     firstSeenMs: row.first_seen_ms,
     lastSeenMs: row.last_seen_ms,
   }
@@ -157,5 +160,6 @@ function toLedgerRow(state: StreamState): LedgerRow {
     ...{ tenant, account, device, stream, ...counts },
     declared: declaredWithin(state.declared, declared),
     ...{ refused, forwarded, dead, firstSeenMs, lastSeenMs },
+    ...(state.clock === undefined ? {} : { clock: state.clock }),
   }
 }
