@@ -14,7 +14,7 @@ interface Timer {
 }
 
 /** Lets every promise that can settle without a timer settle, macrotasks of streams and fetch included. */
-export async function settle(rounds: number = 20): Promise<void> {
+export async function settle(rounds: number = 60): Promise<void> {
   for (let round = 0; round < rounds; round++) await new Promise((resolve) => setImmediate(resolve))
 }
 

@@ -1,0 +1,84 @@
+import type { Range, WireBatch } from '../../src/wire/contract.ts'
+import { exitBatch, wireBatch } from '../../src/wire/contract.ts'
+import { addRange } from '../../src/wire/ranges.ts'
+
+export interface SeenRequest {
+  readonly path: string
+  readonly token: string | undefined
+  /** The body's segments as they were written, for comparing retries byte by byte. */
+  readonly segmentText: string
+  readonly batch: WireBatch
+}
+
+/** What to do with a request instead of answering it: a status, a lost answer after storing, a dead network. */
+export type Fault = number | Response | 'lost' | 'offline' | ((request: SeenRequest) => Promise<void> | void)
+
+/** Rejects when the caller gives up, as fetch does. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason))
+  })
+}
+
+/** The least that is a relay: stores by number, answers with what it holds. Faults come from a list, one a request. */
+export class TinyRelay {
+  readonly requests: SeenRequest[] = []
+  readonly faults: (Fault | undefined)[] = []
+  /** Every event by its id, with how often it was stored; a correct relay stores each once. */
+  readonly events = new Map<string, unknown>()
+  readonly recorded = new Map<string, number>()
+  readonly dropped = new Map<string, Readonly<Record<string, number>>>()
+  accepts: (token: string) => boolean = () => true
+  /** Changes the answer before it leaves. */
+  answer: (answer: Record<string, unknown>) => Record<string, unknown> = (answer) => answer
+  readonly #held = new Map<string, Range[]>()
+
+  readonly fetch: typeof globalThis.fetch = async (input, init) => {
+    const request = new Request(input, init)
+    const seen = await this.#read(request)
+    this.requests.push(seen)
+    const fault = this.faults.shift()
+    if (fault === 'offline') throw new TypeError('Failed to fetch')
+    if (fault instanceof Response) return fault
+    if (typeof fault === 'number') return new Response('', { status: fault })
+    if (typeof fault === 'function') await Promise.race([fault(seen), aborted(request.signal)])
+    if (seen.token === undefined || !this.accepts(seen.token)) return new Response('', { status: 401 })
+    const answer = this.#take(seen.batch)
+    if (fault === 'lost') throw new TypeError('Failed to fetch')
+    return Response.json(this.answer(answer))
+  }
+
+  /** Ids in the order of arrival. */
+  get ids(): string[] {
+    return [...this.events.keys()]
+  }
+
+  async #read(request: Request): Promise<SeenRequest> {
+    const text = await request.text()
+    const path = new URL(request.url).pathname
+    const json: unknown = JSON.parse(text)
+    const token = path === '/v1/exit' ? exitBatch.parse(json).token : request.headers.get('authorization')?.slice(7)
+    const segmentText = text.slice(text.indexOf('"segments":'))
+    return { path, token, segmentText, batch: wireBatch.parse(json) }
+  }
+
+  #take({ streams, segments }: WireBatch): Record<string, unknown> {
+    const received: Record<string, Range[]> = {}
+    for (const { id, recorded, dropped } of streams) {
+      this.recorded.set(id, recorded)
+      this.dropped.set(id, dropped)
+      received[id] = this.#held.get(id) ?? []
+    }
+    for (const segment of segments) {
+      const stream = segment.stream as string
+      segment.events.forEach((event, index) => {
+        const seq = (segment.first as number) + index
+        const { ranges, added } = addRange(this.#held.get(stream) ?? [], seq, seq)
+        this.#held.set(stream, ranges)
+        if (added.length > 0) this.events.set(`${stream}-${seq}`, event)
+      })
+      received[stream] = this.#held.get(stream) ?? []
+    }
+    return { received, rejected: [], retry: [], serverTime: 1 }
+  }
+}
