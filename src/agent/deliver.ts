@@ -1,9 +1,11 @@
-import type { Claim, Outbox, Settled } from '../outbox/contract.ts'
+import type { Claim, Outbox, Settled, Settlement } from '../outbox/contract.ts'
 import type { Turn } from '../schedule/drainer.ts'
 import type { Outcome } from '../transport/contract.ts'
 import type { Deferral, Policy, WireAnswer } from '../wire/contract.ts'
 import { encodeBatch } from '../wire/encode-batch.ts'
+import type { ClockEvidence } from './clock-evidence.ts'
 import { narrowClaim } from './narrow.ts'
+import { Poison } from './poison.ts'
 
 export interface DeliverOptions {
   readonly outbox: Outbox
@@ -14,6 +16,7 @@ export interface DeliverOptions {
   /** 0 where a lock makes this agent the only sender. */
   readonly leaseMs: number
   readonly now: () => number
+  readonly clock: ClockEvidence
   readonly send: (text: string) => Promise<Outcome>
   readonly hooks: DeliverHooks
 }
@@ -32,6 +35,8 @@ export type FailedOutcome = Exclude<Outcome, { kind: 'answered' | 'too-large' }>
 
 /** How long a refusal parks the outbox before it is tried again. */
 const PARKED_MS = 300_000
+/** How long a suspected event is set aside while nothing confirms or clears it. */
+const SUSPECT_MS = 3_600_000
 /** A relay's "later" is no sooner than this, or the same events would go round and round, … */
 const MIN_DEFERRAL_MS = 1_000
 /** … and no later than this, however wrong a clock or a unit is. */
@@ -61,9 +66,15 @@ function deferralsOf(retry: readonly Deferral[], { segments }: Claim): Deferral[
     .map((each) => ({ ...each, delayMs: Math.min(Math.max(each.delayMs, MIN_DEFERRAL_MS), MAX_DEFERRAL_MS) }))
 }
 
+/** Whether an event may be to blame: not where the relay speaks another version of the protocol altogether. */
+function blamesContent({ status, code }: Outcome & { kind: 'refused' }): boolean {
+  return (status === 400 || status === 422) && code !== 'unsupported_version'
+}
+
 /** One turn of delivery: claim, build, send, settle. */
 export function createDeliver(options: DeliverOptions): () => Promise<Turn> {
-  const { outbox, limits, hooks, now } = options
+  const { outbox, limits, hooks, now, clock } = options
+  const poison = new Poison()
 
   /** Wishes of the relay only ever lower a limit. */
   const obey = (policy: Policy) => {
@@ -73,6 +84,13 @@ export function createDeliver(options: DeliverOptions): () => Promise<Turn> {
     hooks.onPolicy(policy)
   }
 
+  /** Settles what no relay has answered for: its reports stay unreported. */
+  const settleAlone = async (claim: Claim, verdicts: Partial<Settlement>): Promise<void> => {
+    const unreported = { ...claim, reports: [] }
+    const nothing = { received: {}, rejected: [], deferred: [], nowMs: now() }
+    hooks.onSettled(await outbox.settle({ ...nothing, ...verdicts, claim: unreported }), claim)
+  }
+
   const settle = async (claim: Claim, sent: Claim, answer: WireAnswer): Promise<Turn> => {
     const { received, rejected } = answer
     const deferred = deferralsOf(answer.retry, sent)
@@ -80,48 +98,82 @@ export function createDeliver(options: DeliverOptions): () => Promise<Turn> {
     hooks.onSettled(settled, claim)
     if (deferred.length > 0) hooks.onDeferred(Math.max(...deferred.map(({ delayMs }) => delayMs)))
     if (answer.policy) obey(answer.policy)
+    if (settled.received > 0) await buryGuilty()
     const moved = settled.received + settled.dead.length + deferred.length
     if (moved > 0 || claim.segments.length === 0) return { kind: 'more' }
     hooks.onFailed({ kind: 'later', delayMs: 0, code: 'bad_answer', detail: NOTHING_TAKEN })
     return { kind: 'wait', atLeastMs: 0 }
   }
 
+  const buryGuilty = async (): Promise<void> => {
+    for (const { segment, detail } of poison.accepted()) {
+      const { stream, first: seq } = segment
+      const rejected = [{ stream, seq, code: 'refused_by_relay', detail }]
+      await settleAlone({ segments: [segment], reports: [], more: false }, { rejected })
+    }
+  }
+
   /** 413: from now on at most half of what was too much; an event too large by itself is buried. */
   const shrink = async (claim: Claim, sent: Claim): Promise<Turn> => {
     const events = eventsOf(sent)
     const [only] = sent.segments
-    if (!only) return conclude(claim, sent, REPORTS_TOO_LARGE)
+    if (!only) return fail(claim, REPORTS_TOO_LARGE)
     if (events > 1) {
       limits.maxBatchEvents = Math.floor(events / 2)
       await outbox.release(claim)
       return { kind: 'more' }
     }
     const detail = 'The relay takes no request as large as this one event.'
-    const rejected = [{ stream: only.stream, seq: only.first, code: 'event_too_large', detail }]
-    const settled = await outbox.settle({ claim, received: {}, rejected, deferred: [], nowMs: now() })
-    hooks.onSettled(settled, claim)
+    await settleAlone(claim, { rejected: [{ stream: only.stream, seq: only.first, code: 'event_too_large', detail }] })
     return { kind: 'more' }
   }
 
-  const conclude = async (claim: Claim, sent: Claim, outcome: Outcome): Promise<Turn> => {
-    if (outcome.kind === 'answered') return settle(claim, sent, outcome.answer)
-    if (outcome.kind === 'too-large') return shrink(claim, sent)
+  /** 400 for a whole request: look for the event that spoils it. */
+  const isolate = async (claim: Claim, sent: Claim, outcome: FailedOutcome): Promise<Turn> => {
+    const suspicion = poison.refused(sent, outcome.detail)
+    if (suspicion === 'park') return fail(claim, outcome)
+    const [only] = sent.segments
+    if (suspicion === 'halve' || !only) await outbox.release(claim)
+    else {
+      const { stream, first } = only
+      await settleAlone(claim, { deferred: [{ stream, from: first, to: first, delayMs: SUSPECT_MS }] })
+      hooks.onDeferred(SUSPECT_MS)
+    }
+    return { kind: 'more' }
+  }
+
+  const fail = async (claim: Claim, outcome: FailedOutcome): Promise<Turn> => {
     await outbox.release(claim)
     hooks.onFailed(outcome)
     if (outcome.kind === 'later') return { kind: 'wait', atLeastMs: outcome.delayMs, byServer: outcome.delayMs > 0 }
     return { kind: 'wait', atLeastMs: outcome.kind === 'refused' ? PARKED_MS : 0 }
   }
 
+  const conclude = (claim: Claim, sent: Claim, outcome: Outcome): Promise<Turn> => {
+    if (outcome.kind === 'answered') return settle(claim, sent, outcome.answer)
+    if (outcome.kind === 'too-large') return shrink(claim, sent)
+    if (outcome.kind === 'refused' && blamesContent(outcome)) return isolate(claim, sent, outcome)
+    return fail(claim, outcome)
+  }
+
+  const request = async (sent: Claim): Promise<Outcome> => {
+    const { reports, segments } = sent
+    const parts = { sentAtMs: now(), device: options.device, reports, segments, clock: clock.current }
+    const answered = clock.begin()
+    const outcome = await options.send(encodeBatch(parts))
+    if (outcome.kind === 'answered') answered(outcome.answer.serverTime)
+    return outcome
+  }
+
   return async () => {
-    const { accountTag, leaseMs, device } = options
-    const { maxBatchBytes: maxBytes, maxBatchEvents: maxEvents } = limits
-    const claim = await outbox.claim({ accountTag, maxBytes, maxEvents, nowMs: now(), leaseMs })
+    const { accountTag, leaseMs } = options
+    const maxEvents = Math.min(limits.maxBatchEvents, poison.maxEvents)
+    const claim = await outbox.claim({ accountTag, maxBytes: limits.maxBatchBytes, maxEvents, nowMs: now(), leaseMs })
     if (!claim) return { kind: 'empty' }
     const sent = narrowClaim(claim, maxEvents)
     hooks.onSending(sent)
     try {
-      const text = encodeBatch({ sentAtMs: now(), device, reports: sent.reports, segments: sent.segments })
-      return await conclude(claim, sent, await options.send(text))
+      return await conclude(claim, sent, await request(sent))
     } finally {
       hooks.onSending(undefined)
     }

@@ -1,6 +1,6 @@
 import type { Outbox, Segment, Settled } from '../outbox/contract.ts'
 import { classify } from '../transport/classify.ts'
-import type { ExitCourier } from '../transport/exit.ts'
+import { EXIT_BUDGET_BYTES, type ExitCourier } from '../transport/exit.ts'
 import type { StreamReport } from '../wire/contract.ts'
 import { encodeBatch } from '../wire/encode-batch.ts'
 
@@ -30,7 +30,7 @@ function pick(segments: readonly Segment[], budgetBytes: number): Segment[] {
 
 /**
  * What this agent stored and the relay has not confirmed, kept in memory so that it can be sent when there is no time
- * left to read the outbox. Holds no more than one exit request can carry.
+ * left to read the outbox. Holds no more than its couriers can carry.
  */
 export class ExitMirror {
   readonly #segments = new Map<number, Segment>()
@@ -67,16 +67,43 @@ export class ExitMirror {
 
   /** Sends what fits, but for `except` (by first number); the same segments do not go this way twice. */
   send(options: ExitOptions, report: StreamReport, token: string, except?: ReadonlySet<number>): void {
-    const waiting = [...this.#segments.values()].filter(({ first }) => !except?.has(first))
-    const segments = pick(waiting, options.courier.freeBytes - token.length)
+    const { courier } = options
+    const segments = this.#pick(courier.freeBytes - token.length, except)
     if (segments.length === 0) return
-    const body = encodeBatch({ sentAtMs: options.now(), device: options.device, reports: [report], segments }, token)
-    const sent = options.courier.send(body)
+    const sent = courier.send(encode(options, report, segments, token))
     if (!sent) return
-    for (const { first } of segments) this.remove(first)
+    this.#forget(segments)
     // The outbox still has what could not be settled: it is sent again, and the relay knows it.
     sent.then((answer) => (answer ? settleExit(options, segments, report, answer) : undefined)).catch(() => {})
   }
+
+  /** Leaves what did not fit to the browser, to send when the page is gone. Its answer is nobody's. */
+  leaveBehind(options: ExitOptions, report: StreamReport, token: string): void {
+    const segments = this.#pick(EXIT_BUDGET_BYTES - token.length)
+    if (segments.length > 0 && options.courier.leaveBehind(encode(options, report, segments, token))) {
+      this.#forget(segments)
+    }
+  }
+
+  #pick(budgetBytes: number, except?: ReadonlySet<number>): Segment[] {
+    return pick(
+      [...this.#segments.values()].filter(({ first }) => !except?.has(first)),
+      budgetBytes,
+    )
+  }
+
+  #forget(segments: readonly Segment[]): void {
+    for (const { first } of segments) this.remove(first)
+  }
+}
+
+function encode(
+  { now, device }: ExitOptions,
+  report: StreamReport,
+  segments: readonly Segment[],
+  token: string,
+): string {
+  return encodeBatch({ sentAtMs: now(), device, reports: [report], segments }, token)
 }
 
 /** The page lived on: its answer is as good as any other. */

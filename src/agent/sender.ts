@@ -6,16 +6,18 @@ import { createBackoff } from '../schedule/backoff.ts'
 import type { FlushReason } from '../schedule/contract.ts'
 import { createDrainer, type Drainer } from '../schedule/drainer.ts'
 import { createLeader, type Leader } from '../schedule/leader.ts'
+import { createOffline, type Offline } from '../schedule/offline.ts'
 import { createPauses, type Pauses } from '../schedule/pauses.ts'
 import { createTriggers, type Triggers } from '../schedule/triggers.ts'
+import { createWatchdog, type Watchdog } from '../schedule/watchdog.ts'
 import type { TokenSource } from '../transport/contract.ts'
-import { createExitCourier, EXIT_BUDGET_BYTES, type ExitCourier } from '../transport/exit.ts'
 import { send } from '../transport/send.ts'
 import { createTokenSource } from '../transport/token-source.ts'
 import type { Policy } from '../wire/contract.ts'
+import { createClockEvidence } from './clock-evidence.ts'
 import type { Counters } from './counters.ts'
 import { createDeliver, type FailedOutcome } from './deliver.ts'
-import { ExitMirror } from './exit.ts'
+import { LastWords } from './last-words.ts'
 import type { Settings } from './options.ts'
 import type { AgentEvents } from './stats.ts'
 
@@ -28,12 +30,21 @@ export interface SenderOptions {
   readonly emit: <E extends keyof AgentEvents>(event: E, detail: Parameters<AgentEvents[E]>[0]) => void
 }
 
+interface Open {
+  readonly outbox: Outbox
+  readonly device: string
+  readonly leader: Leader
+  readonly drainer: Drainer
+  readonly post: (message: PeerMessage) => void
+  readonly stop: () => void
+}
+
 /** Reasons that only tell: their waits are planned elsewhere, so they do not stop a planned try. */
 const TELLING = new Set(['auth', 'refused'])
-/** navigator.onLine can be wrong for weeks: look for ourselves now and then. */
-const OFFLINE_PROBE_MS = 60_000
+/** Reasons that end a wait chosen by backoff: somebody knows that things have changed, or there is no later. */
+const FORCING: ReadonlySet<FlushReason> = new Set(['manual', 'online', 'resume', 'leader', 'close'])
 const LEASE_MS = 60_000
-/** The relay's policy is followed within these. */
+/** Bounds on what a relay's policy may wish for. */
 const MIN_FLUSH_INTERVAL_MS = 1_000
 const MAX_FLUSH_INTERVAL_MS = 3_600_000
 const MAX_HOLD_MS = 86_400_000
@@ -46,27 +57,28 @@ export class Sender {
   readonly #options: SenderOptions
   readonly #abort = new AbortController()
   readonly #tokens: TokenSource
-  readonly #courier: ExitCourier
-  readonly #mirror = new ExitMirror(EXIT_BUDGET_BYTES)
+  readonly #lastWords: LastWords
   readonly #triggers: Triggers
-  #open: { outbox: Outbox; device: string; leader: Leader; drainer: Drainer; stop: () => void } | undefined
-  #probing = false
-  #cancelProbe: (() => void) | undefined
+  readonly #offline: Offline
+  readonly #watchdog: Watchdog
+  #open: Open | undefined
   #cancelHold: (() => void) | undefined
   #wake: { atMs: number; cancel: () => void } | undefined
-  #sendingFirsts = new Set<number>()
   #closed = false
 
   constructor(options: SenderOptions) {
-    const { settings, runtime } = options
+    const { settings, runtime, head } = options
     this.#options = options
     const { now, setTimer } = runtime
     this.#tokens = createTokenSource({ provide: settings.token, now, setTimer })
-    const url = `${settings.relay}/v1/exit`
-    this.#courier = createExitCourier({ fetch: runtime.fetch, url, utf8Length: runtime.utf8Length })
+    const onSettled = (settled: Settled, outbox: Outbox) => this.#report(settled, outbox)
+    this.#lastWords = new LastWords({ relay: settings.relay, runtime, head, onSettled })
     this.pauses = createPauses((reasons) => options.emit('paused', { reasons }))
     this.#triggers = createTriggers({ ...settings, setTimer, flush: (reason) => void this.flush(reason) })
-    if (!runtime.online()) this.#offline()
+    this.#watchdog = createWatchdog({ setTimer, onSilence: () => this.#open?.leader.seize() })
+    this.#offline = createOffline({ pauses: this.pauses, setTimer, probe: () => this.flush('retry') })
+    if (!runtime.online()) this.#offline.begin()
+    if (runtime.prerendering()) this.pauses.add('prerendering')
   }
 
   get leads(): boolean {
@@ -95,13 +107,12 @@ export class Sender {
     const stop = () => {
       unsubscribe()
       channel?.close()
-      leader.resign()
+      leader.stepDown()
       drainer.stop()
     }
-    this.#post = (message) => channel?.post(message)
-    this.#open = { outbox, device, leader, drainer, stop }
+    this.#open = { outbox, device, leader, drainer, stop, post: (message) => channel?.post(message) }
     // A trigger may have fired before anybody could be asked.
-    if (!this.leads) this.#post({ kind: 'flush' })
+    if (!this.leads) this.#ask(this.#open)
   }
 
   /** A group was stored: count it, keep it for the exit path, and see that it gets sent in time. */
@@ -111,19 +122,20 @@ export class Sender {
     for (const segment of segments) {
       events += segment.count
       bytes += segment.bytes
-      this.#mirror.add(segment)
     }
+    this.#lastWords.stored(segments)
     this.#options.counters.appended(events, bytes)
     this.#triggers.appended(events, bytes)
   }
 
   /** Sends now if this agent is the sender, else asks the one that is. */
   async flush(reason: FlushReason): Promise<void> {
-    if (!this.#open || this.#closed) return
+    const open = this.#open
+    if (!open || this.#closed) return
     this.#options.counters.flushed(reason)
     this.#triggers.flushed()
-    if (!this.leads) return this.#post({ kind: 'flush' })
-    await this.#open.drainer.drain(FORCING.has(reason))
+    if (this.leads) await open.drainer.drain(FORCING.has(reason))
+    else this.#ask(open)
   }
 
   pause(reason: string): void {
@@ -137,7 +149,12 @@ export class Sender {
 
   /** What waited is gone: nothing of it may leave on the exit path either. */
   purged(): void {
-    this.#mirror.clear()
+    this.#lastWords.forget()
+    this.changed()
+  }
+
+  /** The outbox was changed from outside: count anew, and send what there is to send. */
+  changed(): void {
     if (this.#open) void this.#count(this.#open.outbox)
     void this.flush('manual')
   }
@@ -146,43 +163,38 @@ export class Sender {
     this.#closed = true
     this.pauses.add('closed')
     this.#triggers.stop()
-    this.#cancelProbe?.()
+    this.#offline.stop()
+    this.#watchdog.stop()
     this.#cancelHold?.()
     this.#wake?.cancel()
     this.#open?.stop()
     this.#abort.abort()
   }
 
-  #post: (message: PeerMessage) => void = () => {}
+  /** Whoever sends answers at once; one that does not is replaced. */
+  #ask({ post, leader }: Open): void {
+    post({ kind: 'flush' })
+    if (leader.exclusive) this.#watchdog.asked()
+  }
 
   #mayRun(): boolean {
     if (this.#closed || !this.leads) return false
-    return this.pauses.reasons.every((reason) => TELLING.has(reason) || (reason === 'offline' && this.#probing))
+    const { probing } = this.#offline
+    return this.pauses.reasons.every((reason) => TELLING.has(reason) || (reason === 'offline' && probing))
   }
 
   #createDrainer(outbox: Outbox, device: string, leader: Leader): Drainer {
     const { settings, runtime } = this.#options
     const { now, gzip, random, setTimer } = runtime
-    const http = ky.create({
-      retry: 0,
-      throwHttpErrors: false,
-      timeout: false,
-      fetch: runtime.fetch,
-    })
-    const sending = {
-      http,
-      url: `${settings.relay}/v1/events`,
-      tokens: this.#tokens,
-      now,
-      gzip,
-      setTimer,
-      timeoutMs: settings.requestTimeoutMs,
-      signal: this.#abort.signal,
-    }
+    const timeoutMs = settings.requestTimeoutMs
+    const http = ky.create({ retry: 0, throwHttpErrors: false, timeout: false, fetch: runtime.fetch })
+    const url = `${settings.relay}/v1/events`
+    const sending = { http, url, tokens: this.#tokens, now, gzip, setTimer, timeoutMs, signal: this.#abort.signal }
     const turn = createDeliver({
       outbox,
       device,
       now,
+      clock: createClockEvidence(runtime),
       accountTag: settings.account,
       limits: { maxBatchBytes: settings.maxBatchBytes, maxBatchEvents: settings.maxBatchEvents },
       get leaseMs() {
@@ -198,38 +210,29 @@ export class Sender {
       },
     })
     const onError = (error: unknown) => this.#trouble('internal', String((error as Error)?.message ?? error))
-    return createDrainer({
-      turn,
-      mayRun: () => this.#mayRun(),
-      backoff: createBackoff({ random }),
-      now,
-      setTimer,
-      onError,
-    })
+    const backoff = createBackoff({ random })
+    return createDrainer({ turn, mayRun: () => this.#mayRun(), backoff, now, setTimer, onError })
   }
 
   #onSending(claim: Claim | undefined): void {
-    const own = this.#options.head().stream
-    const segments = claim?.segments ?? []
-    this.#sendingFirsts = new Set(segments.filter(({ stream }) => stream === own).map(({ first }) => first))
-    this.#options.counters.sending(claim && segments.reduce((sum, { count }) => sum + count, 0))
+    this.#lastWords.sending(claim)
+    this.#options.counters.sending(claim?.segments.reduce((sum, { count }) => sum + count, 0))
   }
 
   #onSettled(outbox: Outbox, settled: Settled, claim: Claim): void {
-    const own = this.#options.head().stream
-    for (const { stream, first } of claim.segments) if (stream === own) this.#mirror.remove(first)
+    this.#lastWords.settled(claim)
     // An answer disproves navigator.onLine, too.
     for (const reason of [...TELLING, 'offline']) this.pauses.remove(reason)
-    this.#report(settled)
-    void this.#count(outbox)
-    this.#post({ kind: 'settled' })
+    this.#report(settled, outbox)
+    this.#open?.post({ kind: 'settled' })
   }
 
-  #report({ received, dead }: Settled): void {
+  #report({ received, dead }: Settled, outbox: Outbox): void {
     const { counters, emit } = this.#options
     counters.accepted += received
     if (received > 0) emit('settled', { received })
     for (const { stream, seq, code, detail } of dead) emit('deadletter', { id: eventId(stream, seq), code, detail })
+    void this.#count(outbox)
   }
 
   #onFailed(outcome: FailedOutcome): void {
@@ -271,50 +274,45 @@ export class Sender {
   #onPeer({ kind }: PeerMessage): void {
     const open = this.#open
     if (!open) return
-    if (kind === 'settled') void this.#count(open.outbox)
-    // Twenty tabs' wishes become one request: the sender's own interval gathers them.
-    else if (this.leads) this.#triggers.appended(0, 0)
+    if (kind !== 'flush') {
+      this.#watchdog.heard()
+      if (kind === 'settled') void this.#count(open.outbox)
+    } else if (this.leads) {
+      open.post({ kind: 'alive' })
+      // Twenty tabs' wishes become one request: the sender's own interval gathers them.
+      this.#triggers.appended(0, 0)
+    }
   }
 
   #onLifecycle(event: LifecycleEvent): void {
-    if (event === 'offline') this.#offline()
-    else if (event === 'online') {
-      this.#cancelProbe?.()
-      this.pauses.remove('offline')
-      void this.flush('online')
-    } else if (event === 'hidden' || event === 'pagehide') this.#leave(event)
-    else void this.flush('visible')
-  }
-
-  #offline(): void {
-    this.pauses.add('offline')
-    this.#cancelProbe?.()
-    this.#cancelProbe = this.#options.runtime.setTimer(() => void this.#probe(), OFFLINE_PROBE_MS)
-  }
-
-  async #probe(): Promise<void> {
-    this.#probing = true
-    await this.flush('retry')
-    this.#probing = false
-    if (this.pauses.has('offline') && !this.#closed) this.#offline()
-  }
-
-  /** Last words: only the sender speaks; what other agents stored is safe in the outbox that it reads. */
-  #leave(event: 'hidden' | 'pagehide'): void {
-    const token = this.#tokens.peek()
-    const open = this.#open
-    if (!open || token === undefined || !this.#mayRun()) return
-    this.#options.counters.flushed(event)
-    const { stream: id, recorded, dropped = {}, refused } = this.#options.head()
-    // A page that is only hidden will see its request's answer; one that goes may not.
-    const except = event === 'hidden' ? this.#sendingFirsts : undefined
-    const onSettled = (settled: Settled) => {
-      this.#report(settled)
-      void this.#count(open.outbox)
+    switch (event) {
+      case 'offline':
+        return this.#offline.begin()
+      case 'online':
+        this.#offline.end()
+        return void this.flush('online')
+      case 'activated':
+        return this.resume('prerendering')
+      case 'hidden':
+        return this.#speak(event)
+      case 'pagehide':
+      case 'freeze':
+        this.#speak(event)
+        // A page that is put aside must not keep the lock from those that live.
+        return this.#open?.leader.stepDown()
+      default:
+        this.#open?.leader.stand()
+        return void this.flush('visible')
     }
-    const { outbox, device } = open
-    const exit = { courier: this.#courier, outbox, device, now: this.#options.runtime.now, onSettled }
-    this.#mirror.send(exit, { id, recorded, dropped, refused }, token, except)
+  }
+
+  /** Only the sender speaks; what other agents stored is safe in the outbox that it reads. */
+  #speak(event: 'hidden' | 'pagehide' | 'freeze'): void {
+    const token = this.#tokens.peek()
+    if (!this.#open || token === undefined || !this.#mayRun()) return
+    this.#options.counters.flushed(event)
+    const { outbox, device } = this.#open
+    this.#lastWords.speak({ outbox, device, token, final: event !== 'hidden' })
   }
 
   async #count(outbox: Outbox): Promise<void> {
@@ -325,6 +323,3 @@ export class Sender {
     }
   }
 }
-
-/** Reasons that end a wait chosen by backoff: somebody knows that things have changed, or there is no later. */
-const FORCING: ReadonlySet<FlushReason> = new Set(['manual', 'online', 'resume', 'leader', 'close'])

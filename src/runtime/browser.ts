@@ -1,6 +1,6 @@
 import { v7 } from 'uuid'
 import { createGzip } from '../wire/gzip.ts'
-import type { LifecycleEvent, PeerChannel, PeerMessage, Runtime } from './contract.ts'
+import type { FetchLater, LifecycleEvent, PeerChannel, PeerMessage, Runtime } from './contract.ts'
 
 const encoder = /* @__PURE__ */ new TextEncoder()
 
@@ -9,6 +9,9 @@ function onLifecycle(listener: (event: LifecycleEvent) => void): () => void {
   const on = (target: EventTarget | undefined, type: string, event: () => LifecycleEvent) =>
     target?.addEventListener(type, () => listener(event()), { signal: stop.signal })
   const page = globalThis.document
+  on(page, 'prerenderingchange', () => 'activated')
+  // The Page Lifecycle's own events, fired on document where they exist.
+  for (const type of ['freeze', 'resume'] as const) on(page, type, () => type)
   on(page, 'visibilitychange', () => (page.visibilityState === 'hidden' ? 'hidden' : 'visible'))
   // On window: pagehide never fires on document. No unload listener: it would cost the page its bfcache place.
   for (const type of ['pagehide', 'pageshow', 'online', 'offline'] as const) on(globalThis, type, () => type)
@@ -29,8 +32,10 @@ function openChannel(name: string, onMessage: (message: PeerMessage) => void): P
 
 /** The globals of a page or a page's worker, as the agent uses them. Reads them when called, never at import. */
 export function browserRuntime(): Runtime {
+  const { fetchLater: later } = globalThis as { fetchLater?: FetchLater }
   return {
     now: () => Date.now(),
+    monotonic: () => performance.now(),
     random: () => Math.random(),
     newStreamId: () => v7(),
     setTimer(callback, delayMs) {
@@ -40,10 +45,12 @@ export function browserRuntime(): Runtime {
     },
     queueMicrotask: (callback) => globalThis.queueMicrotask(callback),
     fetch: (input, init) => globalThis.fetch(input, init),
+    fetchLater: later?.bind(globalThis),
     gzip: typeof CompressionStream === 'undefined' ? undefined : createGzip(CompressionStream, Response),
     indexedDB: globalThis.indexedDB,
     utf8Length: (text) => encoder.encode(text).length,
     online: () => globalThis.navigator?.onLine !== false,
+    prerendering: () => (globalThis.document as { prerendering?: boolean } | undefined)?.prerendering === true,
     onLifecycle,
     locks: globalThis.navigator?.locks,
     openChannel,

@@ -1,18 +1,33 @@
 import type { Gzip } from '../wire/gzip.ts'
 
 /** Moments in a page's (or process's) life that the agent reacts to. */
-export type LifecycleEvent = 'visible' | 'hidden' | 'pagehide' | 'pageshow' | 'online' | 'offline'
+export type LifecycleEvent =
+  | 'visible'
+  | 'hidden'
+  | 'pagehide'
+  | 'pageshow'
+  | 'freeze'
+  | 'resume'
+  | 'online'
+  | 'offline'
+  /** A prerendered page is shown for the first time. */
+  | 'activated'
+
+/** fetchLater() where the browser has it: sends after the page is gone, even if it crashed. */
+export type FetchLater = (url: string, init: RequestInit) => unknown
 
 /** A message between the agents that share one outbox. */
 export interface PeerMessage {
-  readonly kind: 'flush' | 'settled'
-  readonly detail?: string
+  /** 'flush': something waits. 'alive': the sender heard it. 'settled': the sender got an answer. */
+  readonly kind: 'flush' | 'alive' | 'settled'
 }
 
 /** Everything the agent takes from the outside: clock, randomness, network, life cycle, peers. */
 export interface Runtime {
   /** Wall clock, ms since 1970 UTC. */
   now(): number
+  /** A clock that is never set back, ms since an arbitrary moment. */
+  monotonic(): number
   /** Uniform in [0, 1). */
   random(): number
   /** A UUIDv7, for a new stream or installation. */
@@ -21,11 +36,14 @@ export interface Runtime {
   /** Runs the callback after the current task's synchronous part, before the task's end. */
   queueMicrotask(callback: () => void): void
   fetch: typeof globalThis.fetch
+  fetchLater: FetchLater | undefined
   /** gzip of a text, or undefined where the runtime has no CompressionStream. */
   gzip: Gzip | undefined
   indexedDB: IDBFactory | undefined
   utf8Length(text: string): number
   online(): boolean
+  /** True while the page is rendered in advance and nobody has seen it. */
+  prerendering(): boolean
   /** Subscribes to life-cycle events; returns the unsubscriber. */
   onLifecycle(listener: (event: LifecycleEvent) => void): () => void
   /** Web Locks, where they exist: they elect the one sender of a shared outbox. */

@@ -7,6 +7,7 @@ export type FlushReason =
   | 'visible'
   | 'hidden'
   | 'pagehide'
+  | 'freeze'
   | 'manual'
   | 'retry'
   | 'resume'
@@ -15,4 +16,12 @@ export type FlushReason =
   | 'close'
 
 /** Why nothing is sent. Any string may be a reason of the application's own; these are the agent's. */
-export type PauseReason = 'consent' | 'offline' | 'hold' | 'auth' | 'refused' | 'closed' | (string & {})
+export type PauseReason =
+  | 'consent'
+  | 'offline'
+  | 'hold'
+  | 'auth'
+  | 'refused'
+  | 'prerendering'
+  | 'closed'
+  | (string & {})

@@ -2,7 +2,7 @@ export interface LeaderOptions {
   readonly locks: LockManager | undefined
   /** Shared by all agents of one outbox. */
   readonly name: string
-  /** Called when this agent becomes the sender. */
+  /** Called each time this agent becomes the sender. */
   readonly onLead: () => void
 }
 
@@ -10,54 +10,80 @@ export interface Leader {
   readonly leads: boolean
   /** False where there are no locks, or they are denied: every agent leads, and leases on segments keep them apart. */
   readonly exclusive: boolean
-  resign(): void
+  /** Gives the office up and stands no more: before the page is frozen, put aside, or closed. */
+  stepDown(): void
+  /** Stands again after stepDown(). */
+  stand(): void
+  /** Takes the office from a holder that does not answer; should it live after all, it finds out and queues again. */
+  seize(): void
 }
 
 /** Elects one sender for all agents of an outbox by a Web Lock; the browser hands it over when the holder dies. */
 export function createLeader({ locks, name, onLead }: LeaderOptions): Leader {
   let leads = false
   let exclusive = locks !== undefined
-  let release: (() => void) | undefined
-  const waiting = new AbortController()
+  /** Ends the candidacy, waiting or in office. */
+  let end: (() => void) | undefined
+
   const lead = () => {
     leads = true
     onLead()
   }
-  const hold = () =>
-    new Promise<void>((resolve) => {
-      // Granted in the moment of resigning: give it back at once.
-      if (waiting.signal.aborted) return resolve()
-      release = resolve
-      lead()
-    })
-  const stand = async (manager: LockManager) => {
+
+  const candidacy = async (manager: LockManager, steal: boolean): Promise<void> => {
+    const gone = new AbortController()
+    let release: (() => void) | undefined
+    end = () => {
+      gone.abort()
+      release?.()
+    }
+    const hold = () =>
+      new Promise<void>((resolve) => {
+        // Granted in the moment of stepping down: give it back at once.
+        if (gone.signal.aborted) return resolve()
+        release = resolve
+        lead()
+      })
+    // A request that steals takes no signal (Web Locks, 3.2).
+    const options = steal ? { steal } : { signal: gone.signal }
     try {
-      await manager.request(name, { signal: waiting.signal }, hold)
+      await manager.request(name, options, hold)
     } catch {
-      if (waiting.signal.aborted) return
-      if (!leads) {
-        // Locks are denied here (an opaque origin, say): somebody has to send all the same.
-        exclusive = false
-        return lead()
+      if (gone.signal.aborted) return
+      if (leads) {
+        // Stolen by an agent that heard nothing from this one: back into the queue.
+        leads = false
+        return candidacy(manager, false)
       }
-      // The lock was stolen: back into the queue.
-      leads = false
-      void stand(manager)
+      // Locks are denied here (an opaque origin, say): somebody has to send all the same.
+      exclusive = false
+      lead()
     }
   }
-  if (locks) void stand(locks)
-  else lead()
-  return {
+
+  const leader: Leader = {
     get leads() {
       return leads
     },
     get exclusive() {
       return exclusive
     },
-    resign() {
+    stepDown() {
       leads = false
-      waiting.abort()
-      release?.()
+      end?.()
+      end = undefined
+    },
+    stand() {
+      if (end || leads) return
+      if (locks && exclusive) void candidacy(locks, false)
+      else lead()
+    },
+    seize() {
+      if (leads || !locks || !exclusive) return
+      leader.stepDown()
+      void candidacy(locks, true)
     },
   }
+  leader.stand()
+  return leader
 }

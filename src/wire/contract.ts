@@ -10,8 +10,8 @@ export const WIRE_VERSION = 1
 /** An inclusive run of sequence numbers, `[from, to]`, from ≤ to. */
 export type Range = [from: number, to: number]
 
-/** One usage event as it travels: meter name, wall-clock milliseconds since 1970 (UTC), its data. */
-export type WireEvent = [meter: string, at: number, data: unknown]
+/** One usage event as it travels: meter name, wall-clock milliseconds since 1970 (UTC), its data, an idempotency key. */
+export type WireEvent = [meter: string, at: number, data: unknown, key?: string]
 
 const count = z.int().check(z.nonnegative())
 const text = z.string().check(z.minLength(1), z.maxLength(200))
@@ -38,6 +38,13 @@ export const wireSegment = z.object({
   events: z.array(z.unknown()),
 })
 
+/**
+ * What the sender knows of its own clock: relay's time − its own ± uncertainty, from the last answer's round trip, and
+ * its monotonic clock at sending. Evidence only: no event's time is ever changed by it. All ms.
+ */
+export const wireClock = z.object({ offsetMs: z.number(), uncertaintyMs: z.number(), monotonicMs: z.number() })
+export type WireClock = z.infer<typeof wireClock>
+
 /** The body of `POST /v1/events`. Account, tenant and device come from the token, never from here. */
 export const wireBatch = z.object({
   v: z.literal(WIRE_VERSION),
@@ -47,6 +54,7 @@ export const wireBatch = z.object({
   device: z.string().check(z.maxLength(200)),
   streams: z.array(streamReport),
   segments: z.array(wireSegment),
+  clock: z.optional(wireClock),
 })
 export type WireBatch = z.infer<typeof wireBatch>
 

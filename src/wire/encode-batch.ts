@@ -1,4 +1,4 @@
-import { type StreamReport, WIRE_VERSION } from './contract.ts'
+import { type StreamReport, WIRE_VERSION, type WireClock } from './contract.ts'
 
 /** A segment whose events are already JSON, joined by commas. */
 export interface EncodedSegment {
@@ -12,6 +12,7 @@ export interface BatchParts {
   readonly device: string
   readonly reports: readonly StreamReport[]
   readonly segments: readonly EncodedSegment[]
+  readonly clock?: WireClock | undefined
 }
 
 function encodeSegment({ stream, first, body }: EncodedSegment): string {
@@ -22,8 +23,10 @@ function encodeSegment({ stream, first, body }: EncodedSegment): string {
  * The JSON text of a batch (version 1). Event texts are joined as they stand: nothing is parsed or made again,
  * so a retry carries every event byte for byte.
  */
-export function encodeBatch({ sentAtMs, device, reports, segments }: BatchParts, token?: string): string {
+export function encodeBatch(parts: BatchParts, token?: string): string {
+  const { sentAtMs, device, reports, segments, clock } = parts
   const start = `{"v":${WIRE_VERSION},"sentAt":${sentAtMs},"device":${JSON.stringify(device)}`
   const secret = token === undefined ? '' : `,"token":${JSON.stringify(token)}`
-  return `${start}${secret},"streams":${JSON.stringify(reports)},"segments":[${segments.map(encodeSegment).join()}]}`
+  const evidence = clock === undefined ? '' : `,"clock":${JSON.stringify(clock)}`
+  return `${start}${secret}${evidence},"streams":${JSON.stringify(reports)},"segments":[${segments.map(encodeSegment).join()}]}`
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { createClockEvidence } from '../../src/agent/clock-evidence.ts'
 import { createDeliver, type FailedOutcome } from '../../src/agent/deliver.ts'
 import { narrowClaim } from '../../src/agent/narrow.ts'
 import type { Claim, DeadLetter } from '../../src/outbox/contract.ts'
@@ -44,6 +45,7 @@ async function setUp(events: number, script: (batch: WireBatch, call: number) =>
       return seen.leaseMs
     },
     now: () => seen.nowMs,
+    clock: createClockEvidence({ now: () => seen.nowMs, monotonic: () => seen.nowMs }),
     send: async (text) => {
       const batch = wireBatch.parse(JSON.parse(text))
       return script(batch, seen.sent.push(batch) - 1)

@@ -20,6 +20,7 @@ function setUp(freeBytes = 60_000) {
   const options = {
     courier: {
       freeBytes,
+      leaveBehind: () => false,
       send(body: string) {
         if (state.refuse || Buffer.byteLength(body) > freeBytes) return undefined
         sent.push(exitBatch.parse(JSON.parse(body)))

@@ -26,33 +26,33 @@ describe('leader', () => {
     expect(all.map(({ leader }) => leader.leads)).toEqual([true, true])
   })
 
-  test('resigning hands over to the next in line', async () => {
+  test('stepping down hands over to the next in line', async () => {
     const locks = new FakeLocks()
     const [first, second] = [candidate(locks.manager), candidate(locks.manager)]
     await settle()
-    first.leader.resign()
+    first.leader.stepDown()
     expect(first.leader.leads).toBe(false)
     await settle()
     expect(second.leader.leads).toBe(true)
     expect(second.seen.led).toBe(1)
   })
 
-  test('who resigns while waiting never leads, and is in nobody’s way', async () => {
+  test('who steps down while waiting never leads, and is in nobody’s way', async () => {
     const locks = new FakeLocks()
     const [first, second, third] = [candidate(locks.manager), candidate(locks.manager), candidate(locks.manager)]
     await settle()
-    second.leader.resign()
-    first.leader.resign()
+    second.leader.stepDown()
+    first.leader.stepDown()
     await settle()
     expect(second.seen.led).toBe(0)
     expect(third.leader.leads).toBe(true)
   })
 
-  test('who resigns between grant and callback gives the lock back', async () => {
+  test('who steps down between grant and callback gives the lock back', async () => {
     const locks = new FakeLocks()
     const first = candidate(locks.manager)
     expect(locks.isHeld('outbox')).toBe(true)
-    first.leader.resign()
+    first.leader.stepDown()
     await settle()
     expect([first.seen.led, first.leader.leads, locks.isHeld('outbox')]).toEqual([0, false, false])
   })
@@ -64,7 +64,7 @@ describe('leader', () => {
     locks.steal('outbox')
     await settle()
     expect([first.leader.leads, second.leader.leads]).toEqual([false, true])
-    second.leader.resign()
+    second.leader.stepDown()
     await settle()
     expect([first.leader.leads, first.seen.led]).toEqual([true, 2])
   })
@@ -72,7 +72,7 @@ describe('leader', () => {
   test('without locks everyone leads at once, and not exclusively', () => {
     const { leader, seen } = candidate(undefined)
     expect([leader.leads, leader.exclusive, seen.led]).toEqual([true, false, 1])
-    leader.resign()
+    leader.stepDown()
     expect(leader.leads).toBe(false)
   })
 
