@@ -1,0 +1,35 @@
+import { spawnSync } from 'node:child_process'
+
+export interface ProcessRow {
+  readonly pid: number
+  readonly parent: number
+  readonly args: string
+}
+
+function allProcesses(): ProcessRow[] {
+  const { stdout } = spawnSync('ps', ['-A', '-ww', '-o', 'pid=,ppid=,args='], { encoding: 'utf8', maxBuffer: 2 ** 26 })
+  return stdout.split('\n').flatMap((line) => {
+    const [, pid, parent, args = ''] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? []
+    return pid === undefined ? [] : [{ pid: Number(pid), parent: Number(parent), args }]
+  })
+}
+
+/** The process and everything it has started, parents first. */
+export function processTree(root: number): ProcessRow[] {
+  const all = allProcesses()
+  const byParent = Map.groupBy(all, ({ parent }) => parent)
+  const tree = all.filter(({ pid }) => pid === root)
+  for (const { pid } of tree) tree.push(...(byParent.get(pid) ?? []))
+  return tree
+}
+
+/** SIGKILL to each; those that are gone already do not matter. */
+export function killAll(rows: readonly ProcessRow[]): void {
+  for (const { pid } of rows) {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // It died with its parent.
+    }
+  }
+}
