@@ -159,6 +159,8 @@ export interface RelayStore {
   useNonce(nonce: string, expiresAtMs: number, nowMs: number): Promise<boolean>
   /** A private value made once and kept, such as the signing key: the stored one, or `create()` if none was. */
   secret(name: string, create: () => Promise<string>): Promise<string>
+  /** Replaces a private value if it is still `before`; false when it is not: another process was first. */
+  swapSecret(name: string, before: string, after: string): Promise<boolean>
   /** Throws when the store cannot write now. */
   check(): Promise<void>
   close(): Promise<void>

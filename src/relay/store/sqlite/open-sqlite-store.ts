@@ -9,6 +9,7 @@ import { createDeliveries } from './deliveries.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { createSmallThings } from './small-things.ts'
 import { createStreams } from './streams.ts'
+import { createSwapSecret } from './swap-secret.ts'
 
 export interface SqliteStoreOptions {
   /** The database file; `<path>-wal` and `<path>-shm` stand beside it. Its folder must exist. */
@@ -38,6 +39,7 @@ export function openSqliteStore(options: SqliteStoreOptions): RelayStore {
   const deadLetters = createDeadLetters(db)
   const deliveries = createDeliveries(db, { chunks, streams, deadLetters, newId })
   const small = createSmallThings(db)
+  const swapSecret = createSwapSecret(db)
   let isClosed = false
 
   async function write<T>(job: () => T): Promise<T> {
@@ -85,6 +87,7 @@ export function openSqliteStore(options: SqliteStoreOptions): RelayStore {
       const made = await create()
       return write(() => small.keepSecret(name, made, clock()))
     },
+    swapSecret: (name, before, after) => write(() => swapSecret(name, before, after)),
     check: () => write(() => small.touch(clock())),
     async close() {
       if (isClosed) return
