@@ -30,6 +30,7 @@ describe('triggers', () => {
     triggers.appended(1, 10)
     await clock.advance(4_000)
     triggers.appended(1, 10)
+    expect(clock.pendingMs).toEqual([1_000])
     await clock.advance(999)
     expect(fired).toEqual([])
     await clock.advance(1)
