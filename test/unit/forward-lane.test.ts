@@ -217,6 +217,26 @@ describe('createForwarder', () => {
       await bed.drained()
     })
 
+    test('a long outage: the same bytes again and again, and new events do not pile up as deliveries', async () => {
+      await rebuild({ upstream: SANDBOX })
+      bed.upstream.usual = () => json(503, {})
+      bed.forwarder.start()
+      await bed.record(10)
+      const bodies = () => bed.upstream.calls.map(({ bytes }) => Buffer.from(bytes).toString('base64'))
+      await bed.time.advance(2 * 3_600_000)
+      expect(bodies().length).toBeGreaterThan(50)
+      expect(new Set(bodies()).size).toBe(1)
+      for (let round = 0; round < 240; round++) {
+        await bed.record(10)
+        await bed.time.advance(60_000)
+      }
+      expect(new Set(bodies()).size).toBeLessThan(6)
+      bed.upstream.usual = ok
+      await bed.drained()
+      expect(bed.upstream.accepted).toHaveLength(2_410)
+      expect(new Set(bed.upstream.accepted).size).toBe(2_410)
+    })
+
     test('one delivery that always fails does not hold up the others, and is split in the end', async () => {
       await rebuild({ upstream: SANDBOX })
       const bad = eventId(STREAM, 700)

@@ -66,7 +66,7 @@ export interface Delivery {
   readonly body: Uint8Array
   readonly rows: number
   readonly bytes: number
-  /** How often it was sent before. */
+  /** How often it was claimed before. */
   readonly attempts: number
 }
 
@@ -76,7 +76,7 @@ export interface OpenDeliveryOptions {
   readonly owner: string
   readonly leaseMs: number
   readonly nowMs: number
-  /** At most this many stored events are offered to the builder. */
+  /** At most this many stored events are offered to the builder; fewer when they are large (8 Mi characters of data). */
   readonly maxEvents: number
 }
 
@@ -96,11 +96,11 @@ export interface LedgerRow {
   readonly stream: string
   readonly recorded: number
   readonly received: number
-  /** Declared dropped by the agent, by reason. */
+  /** Declared dropped by the agent, by reason; what was declared and arrived after all is received, not declared. */
   readonly declared: Readonly<Record<string, number>>
   /** record() calls the agent refused before numbering, by code; outside `recorded`. */
   readonly refused: Readonly<Record<string, number>>
-  /** Numbers this relay refused (distinct, and not received later). */
+  /** Numbers this relay refused (distinct, and not received later), `too_many_gaps` included. */
   readonly rejected: number
   readonly forwarded: number
   /** Received, then refused upstream: in the relay's dead letters. */
@@ -140,20 +140,23 @@ export interface RelayStore {
   accept(request: AcceptRequest): Promise<AcceptResult>
   /**
    * The lane's oldest unsettled delivery that is due and unleased; else cuts a new one from the oldest stored events.
-   * At most one delivery of a lane is out at a time unless the store is asked by several owners.
+   * At most one delivery of a lane is out at a time unless the store is asked by several owners. A postponed delivery
+   * does not keep new ones from being cut: how many may wait is the forwarder's business.
    */
   openDelivery(options: OpenDeliveryOptions, build: BuildDelivery): Promise<Delivery | undefined>
-  /** The upstream accepted it: counts its events as forwarded. */
+  /** The upstream accepted it: counts its events as forwarded. This and the next three do nothing for a settled id. */
   acceptDelivery(id: string, nowMs: number): Promise<void>
   /** Not settled: keep it and send the same bytes again, not before notBeforeMs. */
   postponeDelivery(id: string, notBeforeMs: number, error: string): Promise<void>
-  /** Replaces it by two halves (rows > 1): to find the poison event, or to get under a size cap. */
+  /** Replaces it by two halves, or more when the builder takes less (rows > 1): to find the poison event, or for size. */
   splitDelivery(id: string, build: BuildDelivery): Promise<void>
   /** Its events become dead letters. */
   buryDelivery(id: string, code: string, detail: string, nowMs: number): Promise<void>
   backlog(): Promise<LaneBacklog[]>
+  /** Newest streams first; limit default 1,000. */
   ledger(filter?: { account?: string; stream?: string; limit?: number }): Promise<LedgerRow[]>
   totals(): Promise<LedgerTotals>
+  /** Newest first; limit default 100. */
   deadLetters(filter?: { limit?: number }): Promise<RelayDeadLetter[]>
   /** Uses up a nonce; false when it was used before. Nonces may be forgotten after expiresAtMs. */
   useNonce(nonce: string, expiresAtMs: number, nowMs: number): Promise<boolean>
