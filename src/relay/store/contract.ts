@@ -131,6 +131,18 @@ export interface LaneBacklog {
   readonly inDelivery: number
 }
 
+/** Whose tokens; without a device: those of every device of the account. */
+export interface RevocationSubject {
+  readonly tenant: string
+  readonly account: string
+  readonly device?: string
+}
+
+/** What was issued to the subject before beforeMs is no longer good. */
+export interface Revocation extends RevocationSubject {
+  readonly beforeMs: number
+}
+
 /**
  * The relay's one durable place. The suite in test/contract/relay-store.ts runs against every implementation.
  * Every method is one transaction; a promise resolves only after commit and sync.
@@ -164,6 +176,12 @@ export interface RelayStore {
   secret(name: string, create: () => Promise<string>): Promise<string>
   /** Replaces a private value if it is still `before`; false when it is not: another process was first. */
   swapSecret(name: string, before: string, after: string): Promise<boolean>
+  /** Revokes what was issued before a time; an earlier time than the one that stands changes nothing. */
+  revoke(revocation: Revocation): Promise<void>
+  /** The later of the times that stand for the account and for the device, ms since 1970; 0 when there is none. Cheap: asked at each request. */
+  revokedBefore(subject: RevocationSubject): Promise<number>
+  /** All that stand, the latest first. */
+  revocations(): Promise<Revocation[]>
   /** Throws when the store cannot write now. */
   check(): Promise<void>
   close(): Promise<void>

@@ -7,6 +7,7 @@ import { openDatabase } from './database.ts'
 import { createDeadLetters } from './dead-letters.ts'
 import { createDeliveries } from './deliveries.ts'
 import { createGroupCommit } from './group-commit.ts'
+import { createRevocationTable } from './revocations.ts'
 import { createSmallThings } from './small-things.ts'
 import { createStreams } from './streams.ts'
 import { createSwapSecret } from './swap-secret.ts'
@@ -39,6 +40,7 @@ export function openSqliteStore(options: SqliteStoreOptions): RelayStore {
   const deadLetters = createDeadLetters(db)
   const deliveries = createDeliveries(db, { chunks, streams, deadLetters, newId })
   const small = createSmallThings(db)
+  const revocations = createRevocationTable(db)
   const swapSecret = createSwapSecret(db)
   let isClosed = false
 
@@ -88,6 +90,9 @@ export function openSqliteStore(options: SqliteStoreOptions): RelayStore {
       return write(() => small.keepSecret(name, made, clock()))
     },
     swapSecret: (name, before, after) => write(() => swapSecret(name, before, after)),
+    revoke: (revocation) => write(() => revocations.revoke(revocation)),
+    revokedBefore: (subject) => read(() => revocations.before(subject)),
+    revocations: () => read(() => revocations.list()),
     check: () => write(() => small.touch(clock())),
     async close() {
       if (isClosed) return

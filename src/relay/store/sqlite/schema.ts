@@ -102,6 +102,13 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE nonces (nonce TEXT PRIMARY KEY, expires_at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE INDEX nonces_by_expiry ON nonces (expires_at_ms);
   CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL, made_at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE revocations (
+    tenant TEXT NOT NULL,
+    account TEXT NOT NULL,
+    device TEXT NOT NULL,
+    before_ms INTEGER NOT NULL,
+    PRIMARY KEY (tenant, account, device)
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE health (one INTEGER PRIMARY KEY CHECK (one = 1), checked_at_ms INTEGER NOT NULL) STRICT;
   `,
 ]
