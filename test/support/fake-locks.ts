@@ -27,13 +27,17 @@ export class FakeLocks {
     this.#next(name)
   }
 
-  #request(name: string, { signal }: { signal: AbortSignal }, hold: Hold): Promise<unknown> {
+  #request(name: string, { signal, steal }: LockOptions, hold: Hold): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const queue = this.#queues.get(name) ?? []
       this.#queues.set(name, queue)
       const ask = { hold, resolve, reject }
+      if (steal) {
+        queue.unshift(ask)
+        return this.steal(name)
+      }
       queue.push(ask)
-      signal.addEventListener('abort', () => {
+      signal?.addEventListener('abort', () => {
         const at = queue.indexOf(ask)
         if (at < 0) return
         queue.splice(at, 1)
