@@ -99,8 +99,8 @@ describe('an agent records', () => {
       agent.record(calls, { n: 1 }, { at: new Date(Number.NaN) }),
       agent.record(calls, { n: 1 }, { at: '2026-01-01' as never }),
       agent.record(strange, {}),
-      agent.record(undefined as never, {}),
-      agent.record(null as never, {}, null as never),
+      agent.record(undefined as never, {} as never),
+      agent.record(null as never, {} as never, null as never),
       agent.record(calls, wild as never),
     ].map(({ error, id }) => [error?.code, id])
     const expected = ['invalid_data', 'bad_time', 'bad_time', 'unknown_meter', 'unknown_meter', 'unknown_meter']
@@ -618,7 +618,7 @@ describe('startAgent', () => {
       { relay: 'https://relay.test', token: () => 't', meters: [calls] },
       {
         runtime,
-        openOutbox: async (name, onDegraded) => {
+        openOutbox: async (name, { onDegraded }) => {
           await null
           onDegraded(lost)
           expect(name).toBe('metertap')
