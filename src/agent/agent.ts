@@ -7,13 +7,32 @@ import type { AgentEvents, AgentStats } from './stats.ts'
 export interface RecordOptions {
   /** When the usage happened, if not now: a Date, or ms since 1970. */
   readonly at?: Date | number
+  /**
+   * The caller's own name for this usage, 1 to 200 characters, such as an order's number: of all events of the account
+   * with the same key, from any device, the relay takes one.
+   */
+  readonly idempotencyKey?: string
 }
+
+/** What purge() erased. */
+export interface PurgeReceipt {
+  /** Events that waited; the relay is told how many, under the reason 'purged'. */
+  readonly events: number
+  readonly deadLetters: number
+  readonly accountTag: string
+  /** ms since 1970. */
+  readonly atMs: number
+}
+
+/** Names one dead letter. */
+export type DeadLetterId = Pick<DeadLetter, 'stream' | 'seq'>
 
 /** Records usage and sees that it arrives. Made by createAgent(). */
 export interface Agent {
   /**
    * Records one event, synchronously. Never throws for its data: a refused event gives a receipt with `error`
-   * (`unknown_meter`, `invalid_data`, `async_schema`, `not_json`, `bad_time`, `event_too_large`, `closed`).
+   * (`unknown_meter`, `invalid_data`, `async_schema`, `not_json`, `bad_time`, `bad_idempotency_key`, `event_too_large`,
+   * `outbox_full`, `closed`).
    *
    * @example
    * const receipt = usage.record(apiCalls, { feature: 'export', quantity: 1 })
@@ -28,14 +47,24 @@ export interface Agent {
   /** Stops sending until resume() with the same reason; recording goes on. */
   pause(reason: PauseReason): void
   resume(reason: PauseReason): void
-  /** Drops all that waits for this account, counted and declared under the reason 'purged'; resolves with how many. */
-  purge(): Promise<number>
+  /**
+   * Erases all that is kept of this account's events and was not delivered: what waits and what is dead. The number of
+   * those that waited is declared to the relay under the reason 'purged'. Pause with a reason of your own to stop
+   * sending as well.
+   */
+  purge(): Promise<PurgeReceipt>
   /** Cheap and synchronous. */
   stats(): AgentStats
   /** Every stream that the outbox knows, also those of earlier page loads and other tabs. */
   streams(): Promise<StreamSummary[]>
-  /** Events that the relay would not take, with its reasons. */
+  /** This account's events that the relay would not take, with its reasons. */
   deadLetters(): Promise<DeadLetter[]>
+  /** Sends dead letters again, under their old ids; all of them by default. Resolves with how many. */
+  retryDeadLetters(letters?: readonly DeadLetterId[]): Promise<number>
+  /** Forgets dead letters for good. */
+  deleteDeadLetters(letters: readonly DeadLetterId[]): Promise<void>
+  /** The dead letters as NDJSON, one a line: `{id, event, code, detail, diedAt}`, times in ISO 8601. */
+  exportDeadLetters(): Promise<string>
   /** Listens; returns a function that ends it. A listener that throws disturbs nobody. */
   on<E extends keyof AgentEvents>(event: E, listener: AgentEvents[E]): () => void
   /** Stores what was recorded, tries once more to send it, and lets go of everything. record() is refused from now on. */

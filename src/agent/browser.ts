@@ -9,11 +9,12 @@ import type { AgentOptions } from './options.ts'
 
 function outboxOpener(runtime: Runtime): AgentParts['openOutbox'] {
   const { now: clock, newStreamId: random, indexedDB } = runtime
-  return async (name, onDegraded) => {
+  return async (name, { onDegraded }) => {
     try {
       return await openIdbOutbox({ name, indexedDB, random, clock })
     } catch (cause) {
-      const text = 'IndexedDB cannot be used here: events are kept in memory and end with this page.'
+      const reason = cause instanceof MetertapError ? ` ${cause.message}` : ''
+      const text = `Events are kept in memory and end with this page.${reason}`
       onDegraded(new MetertapError('outbox_unavailable', text, {}, cause))
       return createMemoryOutbox({ random })
     }

@@ -1,22 +1,33 @@
 import { createNanoEvents } from 'nanoevents'
 import type { Meter } from '../meter/contract.ts'
-import { encodeEvent } from '../meter/encode-event.ts'
-import type { Durability, Outbox } from '../outbox/contract.ts'
+import type { DeadLetter, Durability, Outbox, Segment } from '../outbox/contract.ts'
 import type { Runtime } from '../runtime/contract.ts'
-import { MetertapError } from '../wire/errors.ts'
-import type { Agent, RecordOptions } from './agent.ts'
+import type { MetertapError } from '../wire/errors.ts'
+import type { Agent, DeadLetterId, PurgeReceipt, RecordOptions } from './agent.ts'
+import { Budget } from './budget.ts'
 import { Counters } from './counters.ts'
+import { deadLettersOf, toNdjson } from './dead-letters.ts'
 import { type AgentOptions, readOptions, type Settings } from './options.ts'
-import { type Receipt, RefusalReceipt, TakenReceipt } from './receipt.ts'
+import { StreamLock } from './orphans.ts'
+import type { Receipt } from './receipt.ts'
+import { Recorder } from './recorder.ts'
+import { Rollups } from './rollups.ts'
 import { Sender } from './sender.ts'
 import type { AgentEvents, AgentStats } from './stats.ts'
 import { Tail } from './tail.ts'
 
+/** How an outbox's home tells of its troubles. */
+export interface OutboxWatch {
+  /** A better home could not be had, or was lost: events are kept in memory. */
+  readonly onDegraded: (error: MetertapError) => void
+  /** What was kept in memory is stored again. */
+  readonly onRecovered: () => void
+}
+
 /** What a runtime's assembly gives to the agent. */
 export interface AgentParts {
   readonly runtime: Runtime
-  /** Opens the outbox of this name. `onDegraded` is told when a better home could not be had. */
-  readonly openOutbox: (name: string, onDegraded: (error: MetertapError) => void) => Promise<Outbox>
+  readonly openOutbox: (name: string, watch: OutboxWatch) => Promise<Outbox>
 }
 
 /** A segment fits one exit request; a burst becomes several segments in one transaction. */
@@ -30,47 +41,52 @@ class RunningAgent implements Agent {
   readonly #runtime: Runtime
   readonly #events = createNanoEvents<AgentEvents>()
   readonly #counters = new Counters()
+  readonly #budget: Budget
   readonly #tail: Tail
+  readonly #rollups: Rollups
+  readonly #recorder: Recorder
+  readonly #streamLock: StreamLock
   readonly #sender: Sender
   readonly #opened: Promise<Outbox>
+  #outbox: Outbox | undefined
   #durability: Durability | undefined
   #closed: Promise<void> | undefined
 
   constructor(settings: Settings, { runtime, openOutbox }: AgentParts) {
+    const { now, setTimer } = runtime
+    const counters = this.#counters
     this.#settings = settings
     this.#runtime = runtime
+    this.#streamLock = new StreamLock(runtime.locks)
+    this.#budget = new Budget({ settings, counters })
     this.#tail = new Tail({
       ...runtime,
       accountTag: settings.account,
       maxSegmentBytes: MAX_SEGMENT_BYTES,
       maxSegmentEvents: MAX_SEGMENT_EVENTS,
-      onStored: (segments, durability) => {
-        this.#sender.stored(segments)
-        const events = segments.reduce((sum, { count }) => sum + count, 0)
-        if (events > 0) this.#emit('stored', { events, durability })
-      },
+      onStored: (segments, durability) => this.#onStored(segments, durability),
       onFailed: ({ code, message }) => this.#emit('trouble', { code, detail: message }),
+      rollups: () => this.#rollups.take(),
     })
+    const tail = this.#tail
+    const reserve = () => {
+      this.#streamLock.hold(tail.stream)
+      return tail.reserve()
+    }
+    this.#rollups = new Rollups({ now, setTimer, reserve, onDue: () => tail.touch() })
+    const rollups = this.#rollups
+    const onRefused = ({ code, message }: MetertapError, meter: string) =>
+      this.#emit('refused', { code, message, meter })
+    this.#recorder = new Recorder({ settings, runtime, tail, rollups, budget: this.#budget, onRefused })
+    const onAway = () => this.#putAway()
     const emit = this.#emit.bind(this)
-    this.#sender = new Sender({ settings, runtime, counters: this.#counters, head: () => this.#tail.head(), emit })
-    const onDegraded = ({ code, message }: MetertapError) => this.#emit('degraded', { code, detail: message })
-    this.#opened = openOutbox(settings.outbox, onDegraded).then((outbox) => this.#start(outbox))
+    this.#sender = new Sender({ settings, runtime, counters, head: () => tail.head(), emit, onAway })
+    this.#opened = openOutbox(settings.outbox, this.#watch()).then((outbox) => this.#start(outbox))
     this.#opened.catch((error) => this.#emit('trouble', { code: 'outbox_unavailable', detail: String(error) }))
   }
 
   record(meter: Meter, data: unknown, options?: RecordOptions): Receipt {
-    try {
-      if (this.#closed) throw new MetertapError('closed', 'The agent is closed. Make a new one with createAgent().')
-      if (!meter || this.#settings.meters.get(meter.name) !== meter) throw unknownMeter(meter)
-      const { now, utf8Length } = this.#runtime
-      const atMs = timeOf(options?.at ?? now())
-      const text = encodeEvent(meter, atMs, data, this.#settings.maxEventBytes, utf8Length)
-      const strict = (meter.options.durability ?? this.#settings.durability) === 'power'
-      const { seq, group } = this.#tail.add(text, strict)
-      return new TakenReceipt(this.#tail.stream, seq, group)
-    } catch (error) {
-      return this.#refuse(meter, error)
-    }
+    return this.#recorder.record(meter, data, options)
   }
 
   async flush(): Promise<void> {
@@ -87,35 +103,32 @@ class RunningAgent implements Agent {
     this.#sender.resume(reason)
   }
 
-  async purge(): Promise<number> {
+  async purge(): Promise<PurgeReceipt> {
+    const { account: accountTag } = this.#settings
     const outbox = await this.#opened
     await this.#tail.settled()
-    const purged = await outbox.purge({ reason: 'purged', accountTag: this.#settings.account })
+    this.#rollups.forget()
+    const events = await outbox.purge({ reason: 'purged', accountTag })
+    const letters = await deadLettersOf(outbox, accountTag)
+    await outbox.deleteDeadLetters(letters)
     this.#sender.purged()
-    return purged
+    return { events, deadLetters: letters.length, accountTag, atMs: this.#runtime.now() }
   }
 
   stats(): AgentStats {
     const { waiting, waitingBytes, deadLetters, inFlight, accepted, requests, flushes, lastTrouble } = this.#counters
     const { recorded, refused, waiting: storing } = this.#tail
+    const counts = { waiting, waitingBytes, deadLetters, inFlight, accepted, requests, recorded, storing }
     return {
-      ...{
-        recorded,
-        refused: { ...refused },
-        storing,
-        waiting,
-        waitingBytes,
-        deadLetters,
-        inFlight,
-        accepted,
-        requests,
-      },
+      ...counts,
+      refused: { ...refused },
       stream: recorded > 0 ? this.#tail.stream : undefined,
       flushes: { ...flushes },
       lastTrouble,
       pausedBy: this.#sender.pauses.reasons,
       sender: this.#sender.leads,
       durability: this.#durability,
+      openWindows: this.#rollups.size,
       nextTryAtMs: this.#sender.nextTryAtMs,
     }
   }
@@ -124,8 +137,27 @@ class RunningAgent implements Agent {
     return (await this.#opened).streams()
   }
 
-  async deadLetters(): ReturnType<Agent['deadLetters']> {
-    return (await this.#opened).deadLetters()
+  async deadLetters(): Promise<DeadLetter[]> {
+    return deadLettersOf(await this.#opened, this.#settings.account)
+  }
+
+  async retryDeadLetters(letters?: readonly DeadLetterId[]): Promise<number> {
+    const outbox = await this.#opened
+    const own = await this.deadLetters()
+    const wanted = letters && new Set(letters.map(({ stream, seq }) => `${stream}-${seq}`))
+    const chosen = wanted ? own.filter(({ stream, seq }) => wanted.has(`${stream}-${seq}`)) : own
+    const retried = await outbox.retryDeadLetters(chosen)
+    this.#sender.changed()
+    return retried
+  }
+
+  async deleteDeadLetters(letters: readonly DeadLetterId[]): Promise<void> {
+    await (await this.#opened).deleteDeadLetters(letters)
+    this.#sender.changed()
+  }
+
+  async exportDeadLetters(): Promise<string> {
+    return toNdjson(await this.deadLetters())
   }
 
   on<E extends keyof AgentEvents>(event: E, listener: AgentEvents[E]): () => void {
@@ -145,16 +177,56 @@ class RunningAgent implements Agent {
     return this.#closed
   }
 
+  #watch(): OutboxWatch {
+    return {
+      onDegraded: ({ code, message }) => {
+        this.#durability = 'memory'
+        this.#emit('degraded', { code, detail: message })
+      },
+      onRecovered: () => {
+        this.#durability = this.#outbox?.durability
+        this.#emit('recovered', {})
+      },
+    }
+  }
+
   async #start(outbox: Outbox): Promise<Outbox> {
+    this.#outbox = outbox
     this.#durability = outbox.durability
     this.#tail.attach(outbox)
     await this.#sender.start(outbox)
     return outbox
   }
 
+  #onStored(segments: readonly Segment[], durability: Durability): void {
+    this.#sender.stored(segments)
+    const events = segments.reduce((sum, { count }) => sum + count, 0)
+    if (events > 0) this.#emit('stored', { events, durability })
+    const overBytes = this.#budget.settled()
+    if (overBytes > 0) void this.#makeRoom(overBytes)
+  }
+
+  async #makeRoom(bytes: number): Promise<void> {
+    const nowMs = this.#runtime.now()
+    const events = (await this.#outbox?.dropOldest({ bytes, reason: 'outbox_full', nowMs })) ?? 0
+    this.#sender.changed()
+    if (events > 0) this.#emit('dropped', { events, reason: 'outbox_full' })
+  }
+
+  /** The page is put aside and may never come back: what is open becomes events now. */
+  #putAway(): void {
+    this.#rollups.close(true)
+    this.#tail.commit()
+    this.#streamLock.release()
+  }
+
   async #finish(): Promise<void> {
+    this.#recorder.close()
+    this.#rollups.close(true)
+    this.#rollups.stop()
     const outbox = await this.#opened
     await this.#tail.settled()
+    this.#streamLock.release()
     let stopWaiting = () => {}
     const enough = new Promise<void>((resolve) => {
       stopWaiting = this.#runtime.setTimer(resolve, CLOSE_WAIT_MS)
@@ -165,32 +237,9 @@ class RunningAgent implements Agent {
     await outbox.close()
   }
 
-  #refuse(meter: Meter, cause: unknown): Receipt {
-    const error = cause instanceof MetertapError ? cause : thrownByData(meter, cause)
-    if (error.code !== 'closed') this.#tail.refuse(error.code)
-    this.#emit('refused', { code: error.code, message: error.message, meter: String(meter?.name) })
-    return new RefusalReceipt(error)
-  }
-
   #emit<E extends keyof AgentEvents>(event: E, detail: Parameters<AgentEvents[E]>[0]): void {
     this.#events.emit(event, ...([detail] as Parameters<AgentEvents[E]>))
   }
-}
-
-/** Numbers and Dates only: Number() would make a time of '' and true as well. */
-function timeOf(at: Date | number): number {
-  return typeof at === 'number' || at instanceof Date ? Number(at) : Number.NaN
-}
-
-function unknownMeter(meter: Meter): MetertapError {
-  const text = `Meter "${meter?.name}" is not one of this agent's. Add the meter made by defineMeter() to createAgent({ meters }).`
-  return new MetertapError('unknown_meter', text, { meter: meter?.name })
-}
-
-function thrownByData(meter: Meter, cause: unknown): MetertapError {
-  const name = (cause as Error)?.name ?? typeof cause
-  const text = `Meter "${meter.name}": reading the data or its schema threw a ${name}. The event was not recorded.`
-  return new MetertapError('invalid_data', text, { meter: meter.name }, cause)
 }
 
 /**

@@ -32,6 +32,13 @@ export interface AgentOptions {
   readonly maxEventBytes?: number
   /** Longest wait for the relay's answer, ms. Default 30,000. */
   readonly requestTimeoutMs?: number
+  /** How much may wait in the outbox, bytes of all its agents together. Default 104,857,600. */
+  readonly maxOutboxBytes?: number
+  /**
+   * What gives way when the outbox is full: 'reject-new' refuses record() with `outbox_full`; 'drop-oldest' gives up
+   * what has waited longest. Both are counted, and the relay is told. Default 'reject-new'.
+   */
+  readonly overflow?: 'reject-new' | 'drop-oldest'
 }
 
 export type Settings = Required<Omit<AgentOptions, 'relay' | 'meters'>> & {
@@ -50,6 +57,8 @@ const DEFAULTS = {
   maxBatchBytes: 524_288,
   maxEventBytes: 65_536,
   requestTimeoutMs: 30_000,
+  maxOutboxBytes: 104_857_600,
+  overflow: 'reject-new',
 } as const
 
 /** The longest delay that timers know. */
@@ -98,5 +107,8 @@ export function readOptions(options: AgentOptions): Settings {
       refuse(`${name} must be a ${typeof fallback === 'number' ? `whole number from 1 to ${MAX_WHOLE}` : 'string'}.`)
   }
   if (!['process', 'power'].includes(settings.durability)) refuse("durability must be 'process' or 'power'.")
+  if (!['reject-new', 'drop-oldest'].includes(settings.overflow)) {
+    refuse("overflow must be 'reject-new' or 'drop-oldest'.")
+  }
   return { ...settings, relay: relayOrigin(options.relay), meters: meterMap(options.meters) }
 }

@@ -19,6 +19,7 @@ import type { Counters } from './counters.ts'
 import { createDeliver, type FailedOutcome } from './deliver.ts'
 import { LastWords } from './last-words.ts'
 import type { Settings } from './options.ts'
+import { closeOrphans } from './orphans.ts'
 import type { AgentEvents } from './stats.ts'
 
 export interface SenderOptions {
@@ -28,6 +29,8 @@ export interface SenderOptions {
   /** This agent's own stream, for the exit path. */
   readonly head: () => StreamHead
   readonly emit: <E extends keyof AgentEvents>(event: E, detail: Parameters<AgentEvents[E]>[0]) => void
+  /** The page is about to be put aside: last chance to store what is in memory. */
+  readonly onAway: () => void
 }
 
 interface Open {
@@ -44,6 +47,7 @@ const TELLING = new Set(['auth', 'refused'])
 /** Reasons that end a wait chosen by backoff: somebody knows that things have changed, or there is no later. */
 const FORCING: ReadonlySet<FlushReason> = new Set(['manual', 'online', 'resume', 'leader', 'close'])
 const LEASE_MS = 60_000
+const ORPHANS_EVERY_MS = 60_000
 /** Bounds on what a relay's policy may wish for. */
 const MIN_FLUSH_INTERVAL_MS = 1_000
 const MAX_FLUSH_INTERVAL_MS = 3_600_000
@@ -63,6 +67,7 @@ export class Sender {
   readonly #watchdog: Watchdog
   #open: Open | undefined
   #cancelHold: (() => void) | undefined
+  #cancelOrphans: (() => void) | undefined
   #wake: { atMs: number; cancel: () => void } | undefined
   #closed = false
 
@@ -101,7 +106,7 @@ export class Sender {
     const unsubscribe = runtime.onLifecycle((event) => this.#onLifecycle(event))
     // An outbox in memory is this agent's alone: nobody else can send it.
     const locks = outbox.durability === 'memory' ? undefined : runtime.locks
-    const onLead = () => runtime.queueMicrotask(() => void this.flush('leader'))
+    const onLead = () => runtime.queueMicrotask(() => void this.#takeOffice(outbox))
     const leader = createLeader({ locks, name, onLead })
     const drainer = this.#createDrainer(outbox, device, leader)
     const stop = () => {
@@ -166,9 +171,31 @@ export class Sender {
     this.#offline.stop()
     this.#watchdog.stop()
     this.#cancelHold?.()
+    this.#cancelOrphans?.()
     this.#wake?.cancel()
     this.#open?.stop()
     this.#abort.abort()
+  }
+
+  /** The sender also sees to windows whose owners are gone: at once, and from time to time. */
+  async #takeOffice(outbox: Outbox): Promise<void> {
+    await this.#closeOrphans(outbox)
+    await this.flush('leader')
+  }
+
+  async #closeOrphans(outbox: Outbox): Promise<void> {
+    const { settings, runtime, head } = this.#options
+    const sums = [...settings.meters.values()].some(({ options }) => options.aggregate)
+    if (!sums || this.#closed || !this.leads) return
+    const { locks, now, setTimer } = runtime
+    try {
+      const closed = await closeOrphans({ outbox, locks, own: head().stream, nowMs: now() })
+      if (closed > 0) this.#triggers.appended(closed, 0)
+    } catch (error) {
+      this.#trouble('internal', String(error))
+    }
+    this.#cancelOrphans?.()
+    if (!this.#closed) this.#cancelOrphans = setTimer(() => void this.#closeOrphans(outbox), ORPHANS_EVERY_MS)
   }
 
   /** Whoever sends answers at once; one that does not is replaced. */
@@ -297,6 +324,7 @@ export class Sender {
         return this.#speak(event)
       case 'pagehide':
       case 'freeze':
+        this.#options.onAway()
         this.#speak(event)
         // A page that is put aside must not keep the lock from those that live.
         return this.#open?.leader.stepDown()

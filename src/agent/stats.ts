@@ -29,6 +29,8 @@ export interface AgentStats {
   /** What a plain event survives here; undefined until the outbox is open. */
   readonly durability: Durability | undefined
   readonly lastTrouble: { readonly code: string; readonly detail: string; readonly atMs: number } | undefined
+  /** Aggregation windows that are open: each will become one event. */
+  readonly openWindows: number
   /** When the next retry is planned, ms since 1970. */
   readonly nextTryAtMs: number | undefined
 }
@@ -48,4 +50,8 @@ export interface AgentEvents {
   paused: (event: { readonly reasons: readonly PauseReason[] }) => void
   /** The outbox lost a home: events are kept in memory only. */
   degraded: (event: { readonly code: string; readonly detail: string }) => void
+  /** What was kept in memory only is stored again. */
+  recovered: (event: Record<string, never>) => void
+  /** Events were given up, counted and declared to the relay under this reason. */
+  dropped: (event: { readonly events: number; readonly reason: string }) => void
 }

@@ -1,6 +1,7 @@
 import type { Durability, Outbox, Segment, StreamHead } from '../outbox/contract.ts'
 import { MetertapError } from '../wire/errors.ts'
 import { Group } from './receipt.ts'
+import type { RollupText } from './rollups.ts'
 
 export interface TailOptions {
   readonly accountTag: string
@@ -13,6 +14,8 @@ export interface TailOptions {
   /** A group is stored: its segments, and what they survive. */
   readonly onStored: (segments: readonly Segment[], durability: Durability) => void
   readonly onFailed: (error: MetertapError, events: number) => void
+  /** Windows of roll-ups that a group commit has to write. */
+  readonly rollups: () => { open: readonly RollupText[]; closed: readonly RollupText[] }
 }
 
 interface Run {
@@ -87,7 +90,9 @@ export class Tail {
     const seq = this.#recorded++
     let run = this.#runs.at(-1)
     const { maxSegmentBytes, maxSegmentEvents } = this.#options
-    if (!run || run.texts.length >= maxSegmentEvents || run.chars + text.length > maxSegmentBytes) {
+    // A number reserved in between starts a new run: a segment has no gap.
+    const follows = run !== undefined && run.first + run.texts.length === seq
+    if (!run || !follows || run.texts.length >= maxSegmentEvents || run.chars + text.length > maxSegmentBytes) {
       run = { first: seq, texts: [], chars: 0 }
       this.#runs.push(run)
     }
@@ -98,11 +103,28 @@ export class Tail {
     return { seq, group: this.#group }
   }
 
+  /** A number for a roll-up's window, whose text comes with take(); the next group commit writes it. */
+  reserve(): number {
+    this.touch()
+    return this.#recorded++
+  }
+
+  /** The group that the next commit writes. */
+  get group(): Group {
+    return this.#group
+  }
+
+  /** There is something to commit that was not add()ed: a roll-up or a head. */
+  touch(strict = false): void {
+    if (strict) this.#strict = true
+    this.#headDirty = true
+    this.#schedule()
+  }
+
   /** Counts a refused record(), so that the ledger sees it; it travels with the next group or batch. */
   refuse(code: string): void {
     this.#refused[code] = (this.#refused[code] ?? 0) + 1
-    this.#headDirty = true
-    this.#schedule()
+    this.touch()
   }
 
   /** The outbox is open: from now on every group is written in the microtask after its first event. */
@@ -115,7 +137,11 @@ export class Tail {
   commit(): void {
     const outbox = this.#outbox
     if (!outbox || (this.#runs.length === 0 && !this.#headDirty)) return
-    const segments = this.#runs.map((run) => this.#segment(run))
+    const { open, closed } = this.#options.rollups()
+    const single = closed.map(({ seq, event }) => ({ first: seq, texts: [event], chars: event.length }))
+    const segments = [...this.#runs, ...single].map((run) => this.#segment(run))
+    const { accountTag } = this.#options
+    const rollups = open.map((window) => ({ ...window, stream: this.stream, accountTag }))
     const group = this.#group
     const strict = this.#strict
     this.#runs = []
@@ -124,14 +150,16 @@ export class Tail {
     this.#headDirty = false
     const events = segments.reduce((sum, { count }) => sum + count, 0)
     this.#storing += events
-    const stored = outbox.append({ head: this.head(), segments, strict }).then(
-      (durability) => {
-        this.#storing -= events
-        group.stored(durability)
-        this.#options.onStored(segments, durability)
-      },
-      (cause: unknown) => this.#giveUp(group, segments, cause),
-    )
+    const stored = outbox
+      .append({ head: this.head(), segments, strict, rollups, closed: closed.map(({ seq }) => seq) })
+      .then(
+        (durability) => {
+          this.#storing -= events
+          group.stored(durability)
+          this.#options.onStored(segments, durability)
+        },
+        (cause: unknown) => this.#giveUp(group, segments, cause),
+      )
     this.#last = Promise.all([this.#last, stored]).then(() => {})
   }
 

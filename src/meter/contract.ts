@@ -14,6 +14,21 @@ export interface Meter<Name extends string = string, Schema extends StandardSche
 export interface MeterOptions {
   /** 'power' asks that each event of this meter survives a power cut (slower: the disk is synced). Default 'process'. */
   readonly durability?: 'process' | 'power'
+  /** Adds events up within a window and sends one for each window and combination of `by`. Default: none. */
+  readonly aggregate?: Aggregate
+}
+
+/**
+ * A roll-up for hot counters. The names of `sum` and `by` must cover every field that the schema requires: the summed
+ * event has these fields and no others, and its time is its window's start.
+ */
+export interface Aggregate {
+  /** Length of a window, ms, from 1,000 to 86,400,000; windows begin at multiples of it since 1970 (UTC). */
+  readonly windowMs: number
+  /** Fields that are added up; they must be finite numbers. */
+  readonly sum: readonly string[]
+  /** Fields that keep events apart; they must be strings, numbers, booleans or null. Default: none. */
+  readonly by?: readonly string[]
 }
 
 /** What record() takes for a meter. */

@@ -1,6 +1,19 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { MetertapError } from '../wire/errors.ts'
-import { METER_NAME, type Meter, type MeterOptions } from './contract.ts'
+import { type Aggregate, METER_NAME, type Meter, type MeterOptions } from './contract.ts'
+
+function checkAggregate(name: string, { windowMs, sum, by = [] }: Aggregate): void {
+  const refuse = (text: string) => {
+    throw new MetertapError('bad_option', `Meter "${name}": ${text}`, { name })
+  }
+  if (!Number.isSafeInteger(windowMs) || windowMs < 1_000 || windowMs > 86_400_000) {
+    refuse('aggregate.windowMs must be a whole number of milliseconds from 1,000 to 86,400,000.')
+  }
+  if (!Array.isArray(sum) || sum.length === 0) refuse('aggregate.sum must name at least one field.')
+  const fields = [...sum, ...by]
+  if (fields.some((field) => typeof field !== 'string')) refuse('aggregate.sum and aggregate.by must be field names.')
+  if (new Set(fields).size < fields.length) refuse('aggregate names a field twice.')
+}
 
 /**
  * Declares a kind of billable usage. Agent and relay share the same declaration.
@@ -27,5 +40,6 @@ export function defineMeter<const Name extends string, Schema extends StandardSc
   if (durability !== 'process' && durability !== 'power') {
     throw new MetertapError('bad_option', `Meter "${name}": durability must be 'process' or 'power'.`, { name })
   }
+  if (options.aggregate) checkAggregate(name, options.aggregate)
   return Object.freeze({ name, schema, options: Object.freeze({ ...options }) })
 }

@@ -7,6 +7,7 @@ const MAX_DEPTH = 32
 const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
 /** The last moment that a Date can hold (ECMAScript, time values). */
 const MAX_TIME_MS = 8_640_000_000_000_000
+const MAX_KEY_LENGTH = 200
 
 function refuse(meter: string, path: string, what: string): never {
   const text = `Meter "${meter}": ${path} is ${what}, which an event cannot hold. Convert it before record().`
@@ -56,8 +57,11 @@ function checkJson(meter: string, value: unknown, path: string, depth: number): 
   }
 }
 
-/** An event's data after the meter's schema. */
-function validate(meter: Meter, data: unknown): unknown {
+/**
+ * An event's data after the meter's schema, known to be JSON.
+ * @throws MetertapError `invalid_data`, `async_schema` or `not_json`.
+ */
+export function validateData(meter: Meter, data: unknown): unknown {
   const result = meter.schema['~standard'].validate(data)
   if ('then' in result) {
     result.then(undefined, () => {})
@@ -65,7 +69,10 @@ function validate(meter: Meter, data: unknown): unknown {
     const text = `Meter "${meter.name}" has a schema that is asynchronous, or throws, but record() is synchronous. Remove async refinements.`
     throw new MetertapError('async_schema', text, { meter: meter.name })
   }
-  if (!result.issues) return result.value
+  if (!result.issues) {
+    checkJson(meter.name, result.value, 'data', 0)
+    return result.value
+  }
   const issues = result.issues.slice(0, 5).map(({ message, path }) => {
     const keys = (path ?? []).map((part) => String(typeof part === 'object' ? part.key : part))
     return { path: keys.join('.'), message }
@@ -77,26 +84,39 @@ function validate(meter: Meter, data: unknown): unknown {
   })
 }
 
+export interface EncodeOptions {
+  /** Limit on the text's UTF-8 bytes. */
+  readonly maxEventBytes: number
+  readonly utf8Length: (text: string) => number
+  /** The caller's own key, 1 to 200 characters: the relay takes one event for each key. */
+  readonly idempotencyKey?: string | undefined
+}
+
+/** @throws MetertapError `bad_time` unless atMs is in whole milliseconds since 1970 and a Date can hold it. */
+export function checkTime(meter: Meter, atMs: number): void {
+  if (Number.isSafeInteger(atMs) && atMs >= 0 && atMs <= MAX_TIME_MS) return
+  const text = `Meter "${meter.name}": the event's time is not a valid date. Give a Date, or whole milliseconds since 1970.`
+  throw new MetertapError('bad_time', text, { meter: meter.name })
+}
+
+function checkKey(meter: Meter, key: string | undefined): void {
+  if (key === undefined || (typeof key === 'string' && key.length > 0 && key.length <= MAX_KEY_LENGTH)) return
+  const text = `Meter "${meter.name}": idempotencyKey must be a string of 1 to ${MAX_KEY_LENGTH} characters.`
+  throw new MetertapError('bad_idempotency_key', text, { meter: meter.name })
+}
+
 /**
- * Validates an event once and serialises it once: the JSON text `["meter", at, data]`.
- * `atMs` is in whole milliseconds since 1970; `maxEventBytes` is a limit on the text's UTF-8 bytes.
+ * Validates an event once and serialises it once: the JSON text `["meter", at, data]`, or `["meter", at, data, key]`.
  *
- * @throws MetertapError `invalid_data`, `async_schema`, `not_json`, `bad_time` or `event_too_large`.
+ * @throws MetertapError `invalid_data`, `async_schema`, `not_json`, `bad_time`, `bad_idempotency_key` or
+ * `event_too_large`.
  */
-export function encodeEvent(
-  meter: Meter,
-  atMs: number,
-  data: unknown,
-  maxEventBytes: number,
-  utf8Length: (text: string) => number,
-): string {
-  if (!Number.isSafeInteger(atMs) || atMs < 0 || atMs > MAX_TIME_MS) {
-    const text = `Meter "${meter.name}": the event's time is not a valid date. Give a Date, or whole milliseconds since 1970.`
-    throw new MetertapError('bad_time', text, { meter: meter.name })
-  }
-  const value = validate(meter, data)
-  checkJson(meter.name, value, 'data', 0)
-  const text = JSON.stringify([meter.name, atMs, value])
+export function encodeEvent(meter: Meter, atMs: number, data: unknown, options: EncodeOptions): string {
+  const { maxEventBytes, utf8Length, idempotencyKey: key } = options
+  checkTime(meter, atMs)
+  checkKey(meter, key)
+  const value = validateData(meter, data)
+  const text = JSON.stringify(key === undefined ? [meter.name, atMs, value] : [meter.name, atMs, value, key])
   // A UTF-16 unit becomes one to three bytes: most events need no exact count.
   const bytes = text.length * 3 <= maxEventBytes ? 0 : utf8Length(text)
   if (bytes <= maxEventBytes) return text

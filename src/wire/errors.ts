@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'not_json'
   | 'event_too_large'
   | 'bad_time'
+  | 'bad_idempotency_key'
   | 'outbox_full'
   | 'outbox_unavailable'
   | 'closed'

@@ -12,7 +12,7 @@ const AT = 1_700_000_000_000
 const open: Meter = defineMeter('open', z.any())
 const utf8Length = (text: string) => new TextEncoder().encode(text).length
 const encode = (data: unknown, { meter = open, at = AT, limit = 65_536 } = {}) =>
-  encodeEvent(meter, at, data, limit, utf8Length)
+  encodeEvent(meter, at, data, { maxEventBytes: limit, utf8Length })
 const refusal = (data: unknown, options?: Parameters<typeof encode>[1]) => failure(() => encode(data, options))
 
 /** An object whose nesting is `levels` deep. */
@@ -192,6 +192,6 @@ describe('encodeEvent: size', () => {
     const count = () => {
       throw new Error('counted')
     }
-    expect(encodeEvent(open, AT, { a: 1 }, 65_536, count)).toContain('"a":1')
+    expect(encodeEvent(open, AT, { a: 1 }, { maxEventBytes: 65_536, utf8Length: count })).toContain('"a":1')
   })
 })

@@ -1,0 +1,104 @@
+import type { Meter } from '../meter/contract.ts'
+import { encodeEvent } from '../meter/encode-event.ts'
+import type { Runtime } from '../runtime/contract.ts'
+import { MetertapError } from '../wire/errors.ts'
+import type { RecordOptions } from './agent.ts'
+import type { Budget } from './budget.ts'
+import type { Settings } from './options.ts'
+import { type Receipt, RefusalReceipt, TakenReceipt } from './receipt.ts'
+import type { Rollups } from './rollups.ts'
+import type { Tail } from './tail.ts'
+
+export interface RecorderOptions {
+  readonly settings: Settings
+  readonly runtime: Runtime
+  readonly tail: Tail
+  readonly rollups: Rollups
+  readonly budget: Budget
+  readonly onRefused: (error: MetertapError, meter: string) => void
+}
+
+/** record(): validates, serialises once, numbers, and hands over to the tail. Synchronous; never throws for data. */
+export class Recorder {
+  readonly #options: RecorderOptions
+  #closed = false
+
+  constructor(options: RecorderOptions) {
+    this.#options = options
+  }
+
+  record(meter: Meter, data: unknown, given?: RecordOptions): Receipt {
+    // From plain JavaScript it can be null.
+    const options = given ?? {}
+    try {
+      this.#check(meter)
+      const atMs = timeOf(options.at ?? this.#options.runtime.now())
+      return meter.options.aggregate
+        ? this.#addUp(meter, atMs, data, options)
+        : this.#append(meter, atMs, data, options)
+    } catch (error) {
+      return this.#refuse(meter, error)
+    }
+  }
+
+  /** From now on record() is refused with `closed`. */
+  close(): void {
+    this.#closed = true
+  }
+
+  #check(meter: Meter): void {
+    if (this.#closed) throw new MetertapError('closed', 'The agent is closed. Make a new one with createAgent().')
+    if (!meter || this.#options.settings.meters.get(meter.name) !== meter) throw unknownMeter(meter)
+  }
+
+  #append(meter: Meter, atMs: number, data: unknown, { idempotencyKey }: RecordOptions): Receipt {
+    const { settings, runtime, tail, budget } = this.#options
+    const { maxEventBytes } = settings
+    const text = encodeEvent(meter, atMs, data, { maxEventBytes, utf8Length: runtime.utf8Length, idempotencyKey })
+    budget.admit(text.length)
+    const { seq, group } = tail.add(text, this.#strict(meter))
+    return new TakenReceipt(tail.stream, seq, group)
+  }
+
+  #addUp(meter: Meter, atMs: number, data: unknown, { idempotencyKey }: RecordOptions): Receipt {
+    const { tail, rollups, budget } = this.#options
+    const { aggregate } = meter.options
+    if (idempotencyKey !== undefined || !aggregate) throw noKeyForSums(meter)
+    budget.admit(0)
+    const seq = rollups.add(meter, aggregate, atMs, data)
+    tail.touch(this.#strict(meter))
+    return new TakenReceipt(tail.stream, seq, tail.group)
+  }
+
+  #strict(meter: Meter): boolean {
+    return (meter.options.durability ?? this.#options.settings.durability) === 'power'
+  }
+
+  #refuse(meter: Meter, cause: unknown): Receipt {
+    const error = cause instanceof MetertapError ? cause : thrownByData(meter, cause)
+    if (error.code !== 'closed') this.#options.tail.refuse(error.code)
+    this.#options.onRefused(error, String(meter?.name))
+    return new RefusalReceipt(error)
+  }
+}
+
+/** Numbers and Dates only: Number() would make a time of '' and true as well. */
+function timeOf(at: Date | number): number {
+  return typeof at === 'number' || at instanceof Date ? Number(at) : Number.NaN
+}
+
+function unknownMeter(meter: Meter): MetertapError {
+  const text = `Meter "${meter?.name}" is not one of this agent's. Add the meter made by defineMeter() to createAgent({ meters }).`
+  return new MetertapError('unknown_meter', text, { meter: meter?.name })
+}
+
+function noKeyForSums(meter: Meter): MetertapError {
+  const text = `Meter "${meter.name}" adds events up, so a single one cannot have an idempotencyKey.`
+  return new MetertapError('bad_idempotency_key', text, { meter: meter.name })
+}
+
+function thrownByData(meter: Meter, cause: unknown): MetertapError {
+  const name = (cause as Error)?.name ?? typeof cause
+  const text = `Meter "${meter.name}": reading the data or its schema threw a ${name}. The event was not recorded.`
+  return new MetertapError('invalid_data', text, { meter: meter.name }, cause)
+}
