@@ -40,6 +40,25 @@ export interface AppendGroup {
   readonly segments: readonly Segment[]
   /** True when an event of the group asked to survive a power cut. */
   readonly strict: boolean
+  /** Running sums as they are now; each replaces its number's earlier one. */
+  readonly rollups?: readonly Rollup[]
+  /** Numbers of this stream whose roll-up is over: their events are among `segments`. */
+  readonly closed?: readonly number[]
+}
+
+/**
+ * The running sum of one aggregation window. Its number was given out when the window opened, so it counts as waiting;
+ * it is never sent before its window is closed: by its owner with `AppendGroup.closed`, or, when the owner is gone, by
+ * closeRollups().
+ */
+export interface Rollup {
+  readonly stream: string
+  readonly seq: number
+  readonly accountTag: string
+  /** JSON of the event as of now, `["meter", at, data]`. */
+  readonly event: string
+  /** When the window ends, ms since 1970. */
+  readonly closesAtMs: number
 }
 
 /** An event the relay will not take as it is, kept for the operator with its reason. */
@@ -94,6 +113,28 @@ export interface PurgeOptions {
   readonly accountTag?: string
 }
 
+/** A roll-up without its text. */
+export type OpenRollup = Pick<Rollup, 'stream' | 'seq' | 'closesAtMs'>
+
+export interface DropOptions extends PurgeOptions {
+  /** How much to free; whole segments go, so it may become more. */
+  readonly bytes: number
+  readonly nowMs: number
+}
+
+/** A row that is not what this outbox writes: set aside as it was found, never sent. */
+export interface Quarantined {
+  /** Where it was found. */
+  readonly store: 'segments' | 'streams' | 'progress' | 'hidden' | 'rollups'
+  /**
+   * What is wrong: its fields, its text (no JSON, no events, or not as many as it says), or that no head tells whose
+   * account it belongs to.
+   */
+  readonly reason: 'fields' | 'not_json' | 'not_events' | 'count' | 'no_head'
+  readonly row: unknown
+  readonly foundAtMs: number
+}
+
 /** What waits, hidden events included; dead letters apart. */
 export interface OutboxTotals {
   readonly events: number
@@ -101,13 +142,15 @@ export interface OutboxTotals {
   readonly deadLetters: number
 }
 
-/** One stream as this outbox knows it; recorded = settled + dropped + dead + still in the outbox. */
+/**
+ * One stream as this outbox knows it; recorded = settled + dropped + dead + still in the outbox, open roll-ups included.
+ */
 export interface StreamSummary extends StreamHead {
   /** Numbers that a relay said it holds. */
   readonly settled: number
-  /** Numbers that became dead letters, deleted ones included. */
+  /** Numbers that became dead letters, deleted ones included, retried ones not. */
   readonly dead: number
-  /** Given up by the owner (see StreamHead) or by purge(), by drop reason. */
+  /** Given up by the owner (see StreamHead), by purge() or dropOldest(), or found damaged ('corrupt'), by drop reason. */
   readonly dropped: Readonly<Record<string, number>>
 }
 
@@ -115,8 +158,9 @@ export interface StreamSummary extends StreamHead {
  * Where events wait between record() and the relay's acknowledgement. One contract, many homes
  * (IndexedDB, memory, SQLite, Durable Object); the suite in test/contract/outbox.ts runs against each.
  *
- * Every method is atomic. append() keeps call order. Nothing leaves but through settle(), purge() or
- * deleteDeadLetters().
+ * Every method is atomic. append() keeps call order. Nothing leaves but through settle(), purge(), dropOldest() or
+ * deleteDeadLetters(). A damaged row is set aside by the claim that meets it (see quarantined()); its neighbours are
+ * delivered.
  */
 export interface Outbox {
   /** What a plain append survives in this home. */
@@ -139,15 +183,35 @@ export interface Outbox {
   /** Gives a claim back, visible again at once (after a failed send). */
   release(claim: Claim): Promise<void>
   /**
-   * Drops every waiting event, hidden ones too (of one account tag, or of all), counts the loss under `reason` in the
-   * streams' reports, and resolves with how many events it was.
+   * Drops every waiting event, hidden ones and open roll-ups too (of one account tag, or of all), counts the loss under
+   * `reason` in the streams' reports, and resolves with how many events it was. A number that was purged is gone: the
+   * owner of an open roll-up takes a new number.
    */
   purge(options: PurgeOptions): Promise<number>
+  /**
+   * Makes room: drops the oldest whole segments, oldest stream first, until at least `bytes` are freed, and counts as
+   * purge() does. Leased and deferred segments stay, and so do open roll-ups.
+   */
+  dropOldest(options: DropOptions): Promise<number>
+  /**
+   * Makes one-event segments of all roll-ups of these streams, whose owners are gone, and resolves with how many. An
+   * owner that lives after all must not go on with those numbers: a relay may hold their events already.
+   */
+  closeRollups(options: { readonly streams: readonly string[] }): Promise<number>
+  /** The roll-ups whose windows have not been closed, of all streams and tags. */
+  openRollups(): Promise<OpenRollup[]>
   totals(): Promise<OutboxTotals>
   streams(): Promise<StreamSummary[]>
   deadLetters(): Promise<DeadLetter[]>
   /** Forgets these dead letters, after an operator has seen to them; unknown ones are ignored. */
   deleteDeadLetters(letters: readonly Pick<DeadLetter, 'stream' | 'seq'>[]): Promise<void>
+  /**
+   * Moves dead letters back among the waiting events, under their old numbers, as when the relay has learnt a meter
+   * since. Unknown ones are ignored. Resolves with how many moved.
+   */
+  retryDeadLetters(letters: readonly Pick<DeadLetter, 'stream' | 'seq'>[]): Promise<number>
+  /** What claims have set aside as damaged. */
+  quarantined(): Promise<Quarantined[]>
   /** A random id of this installation, made once and kept as long as the outbox. */
   deviceId(): Promise<string>
   close(): Promise<void>

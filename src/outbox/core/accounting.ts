@@ -1,5 +1,5 @@
-import type { StreamReport } from '../../wire/contract.ts'
-import { addRange, rangeCount } from '../../wire/ranges.ts'
+import type { Range, StreamReport } from '../../wire/contract.ts'
+import { addRange, covers, rangeCount } from '../../wire/ranges.ts'
 import type { StreamHead, StreamSummary } from '../contract.ts'
 import type { Progress } from './tables.ts'
 
@@ -39,6 +39,22 @@ export function depart(
   if (how === 'settled') return { progress: { ...left, settled: left.settled + count }, count }
   if (how === 'dead') return { progress: { ...left, dead: left.dead + count }, count }
   return { progress: { ...left, dropped: add(left.dropped, { [how.dropped]: count }) }, count }
+}
+
+/** Whether the number has left. */
+export function hasLeft(progress: Progress, seq: number): boolean {
+  return covers(progress.gone, seq)
+}
+
+/** Takes back that a number has left as a dead letter: it waits again, with the bytes of its text. */
+export function returnDead(progress: Progress, seq: number, bytes: number): Progress {
+  if (!hasLeft(progress, seq)) return progress
+  return {
+    ...progress,
+    dead: Math.max(0, progress.dead - 1),
+    gone: removeFromRanges(progress.gone, seq),
+    goneBytes: progress.goneBytes - bytes,
+  }
 }
 
 /** Events of the stream that are still in the outbox. */
@@ -95,4 +111,15 @@ function add(a: Tally | undefined, b: Tally): Record<string, number> {
   const total: Record<string, number> = { ...a }
   for (const [key, count] of Object.entries(b)) total[key] = (Object.hasOwn(total, key) ? (total[key] ?? 0) : 0) + count
   return total
+}
+
+function removeFromRanges(ranges: readonly Range[], seq: number): Range[] {
+  return ranges.flatMap(([from, to]): Range[] => {
+    if (seq < from || seq > to) return [[from, to]]
+    const around: Range[] = [
+      [from, seq - 1],
+      [seq + 1, to],
+    ]
+    return around.filter(([low, high]) => low <= high)
+  })
 }

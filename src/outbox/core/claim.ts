@@ -1,24 +1,38 @@
-import type { Claim, ClaimOptions, Segment, StreamHead } from '../contract.ts'
+import type { Claim, ClaimOptions, Quarantined, Segment, StreamHead } from '../contract.ts'
 import { isReported, noProgress, reportOf } from './accounting.ts'
+import { isSegment, segmentDamage } from './sound-rows.ts'
+import { hiddenRows, type Stray, streamRows } from './state.ts'
 import { byStream, type Hidden, type Progress, type SegmentKey, type Tables } from './tables.ts'
 
 /** Reports of streams without a segment in the claim: a bound, so that a batch stays small. */
 const MAX_EXTRA_REPORTS = 100
+/** Damaged rows that one claim reads before it stops. */
+const MAX_STRAYS = 100
 
-/** See Outbox.claim. Of the streams asked for it reads at most one segment more than it returns. */
-export async function claimFrom(tables: Tables, options: ClaimOptions): Promise<Claim | undefined> {
-  const [allHeads, allProgress, allHidden] = await Promise.all([tables.heads(), tables.progress(), tables.hidden()])
-  const heads = byStream(allHeads.filter((head) => head.accountTag === options.accountTag))
-  const wanted = (stream: string) => heads.has(stream)
-  const hidden = allHidden.filter(({ stream, visibleAtMs }) => visibleAtMs > options.nowMs && wanted(stream))
-  const taken = await take(visibleSegments(tables, hidden, wanted), options)
+/** A claim, and the damaged rows it met. */
+export interface Claimed {
+  readonly claim: Claim | undefined
+  readonly strays: readonly Stray[]
+}
+
+/** See Outbox.claim. Of the streams asked for it reads at most one segment more than it returns, and damaged ones. */
+export async function claimFrom(tables: Tables, options: ClaimOptions): Promise<Claimed> {
+  const [rows, hiding] = await Promise.all([streamRows(tables), hiddenRows(tables)])
+  const strays = [...rows.strays, ...hiding.strays]
+  const known = new Set(rows.heads.map(({ stream }) => stream))
+  const heads = byStream(rows.heads.filter((head) => head.accountTag === options.accountTag))
+  const hidden = hiding.hidden.filter(({ stream, visibleAtMs }) => visibleAtMs > options.nowMs && heads.has(stream))
+  // Without a head nobody knows whose events they are: such rows are looked at, too.
+  const visible = visibleSegments(tables, hidden, (stream) => heads.has(stream) || !known.has(stream))
+  const taken = await take(visible, options, (row) => damageOf(row, known), strays)
   if (options.leaseMs > 0) {
     const visibleAtMs = options.nowMs + options.leaseMs
     for (const { stream, first, count } of taken.segments) tables.putHidden({ stream, first, count, visibleAtMs })
   }
-  const reporting = chooseReports(heads, byStream(allProgress), taken.segments, hidden)
-  if (taken.segments.length === 0 && reporting.reports.length === 0) return undefined
-  return { segments: taken.segments, reports: reporting.reports, more: taken.more || reporting.more }
+  const reporting = chooseReports(heads, rows.progress, taken.segments, hidden)
+  if (taken.segments.length === 0 && reporting.reports.length === 0) return { claim: undefined, strays }
+  const more = taken.more || reporting.more
+  return { claim: { segments: taken.segments, reports: reporting.reports, more }, strays }
 }
 
 /** Gives a claim's segments back, visible at once. */
@@ -26,24 +40,8 @@ export function releaseIn(tables: Tables, claim: Claim): void {
   for (const { stream, first } of claim.segments) tables.deleteHidden(stream, first, first)
 }
 
-async function take(
-  visible: AsyncIterable<Segment>,
-  { maxBytes, maxEvents }: ClaimOptions,
-): Promise<{ segments: Segment[]; more: boolean }> {
-  const segments: Segment[] = []
-  let bytes = 0
-  let events = 0
-  for await (const segment of visible) {
-    bytes += segment.bytes
-    events += segment.count
-    if (segments.length > 0 && (bytes > maxBytes || events > maxEvents)) return { segments, more: true }
-    segments.push(segment)
-  }
-  return { segments, more: false }
-}
-
 /** Reads around the hidden segments, so that a large deferred backlog costs nothing. */
-async function* visibleSegments(
+export async function* visibleSegments(
   tables: Tables,
   hidden: readonly Hidden[],
   wanted: (stream: string) => boolean,
@@ -55,6 +53,34 @@ async function* visibleSegments(
     from = [stream, first + count]
   }
   yield* tables.segments(from, undefined, wanted)
+}
+
+function damageOf(row: unknown, known: ReadonlySet<string>): Quarantined['reason'] | undefined {
+  return isSegment(row) && !known.has(row.stream) ? 'no_head' : segmentDamage(row)
+}
+
+async function take(
+  visible: AsyncIterable<Segment>,
+  { maxBytes, maxEvents }: ClaimOptions,
+  damageOf: (row: unknown) => Quarantined['reason'] | undefined,
+  strays: Stray[],
+): Promise<{ segments: Segment[]; more: boolean }> {
+  const segments: Segment[] = []
+  let bytes = 0
+  let events = 0
+  for await (const segment of visible) {
+    const reason = damageOf(segment)
+    if (reason !== undefined) {
+      strays.push({ store: 'segments', reason, row: segment })
+      if (strays.length >= MAX_STRAYS) return { segments, more: true }
+      continue
+    }
+    bytes += segment.bytes
+    events += segment.count
+    if (segments.length > 0 && (bytes > maxBytes || events > maxEvents)) return { segments, more: true }
+    segments.push(segment)
+  }
+  return { segments, more: false }
 }
 
 function byKey(a: Hidden, b: Hidden): number {

@@ -1,11 +1,11 @@
 import type { OutboxTotals, StreamSummary } from '../contract.ts'
 import { noProgress, summaryOf, waitingBytes, waitingEvents } from './accounting.ts'
-import { byStream, type Tables } from './tables.ts'
+import { streamRows } from './state.ts'
+import type { Tables } from './tables.ts'
 
 /** What waits, from the streams' counters alone: no segment is read. */
 export async function totalsOf(tables: Tables): Promise<OutboxTotals> {
-  const [heads, rows, deadLetters] = await Promise.all([tables.heads(), tables.progress(), tables.deadCount()])
-  const progress = byStream(rows)
+  const [{ heads, progress }, deadLetters] = await Promise.all([streamRows(tables), tables.deadCount()])
   let events = 0
   let bytes = 0
   for (const head of heads) {
@@ -17,7 +17,6 @@ export async function totalsOf(tables: Tables): Promise<OutboxTotals> {
 }
 
 export async function summariesOf(tables: Tables): Promise<StreamSummary[]> {
-  const [heads, rows] = await Promise.all([tables.heads(), tables.progress()])
-  const progress = byStream(rows)
+  const { heads, progress } = await streamRows(tables)
   return heads.map((head) => summaryOf(head, progress.get(head.stream) ?? noProgress(head.stream)))
 }

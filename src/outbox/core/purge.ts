@@ -1,32 +1,45 @@
 import type { PurgeOptions, Segment } from '../contract.ts'
 import { depart, noProgress } from './accounting.ts'
-import { byStream, type Progress, type Tables } from './tables.ts'
+import { isSegment, rollupDamage } from './sound-rows.ts'
+import { streamRows } from './state.ts'
+import type { Progress, Tables } from './tables.ts'
 
-/** See Outbox.purge. */
+/** See Outbox.purge. Damaged rows are left for a claim to set aside. */
 export async function purgeIn(tables: Tables, { reason, accountTag }: PurgeOptions): Promise<number> {
-  const [heads, progress] = await Promise.all([tables.heads(), tables.progress()])
-  const known = byStream(progress)
+  const [{ heads, progress }, rollups] = await Promise.all([streamRows(tables), tables.rollups()])
   let dropped = 0
-  for (const head of heads) {
-    if (accountTag !== undefined && head.accountTag !== accountTag) continue
-    const rows = await tables.segmentsWithin(head.stream, 0, Number.POSITIVE_INFINITY)
-    if (rows.length === 0) continue
-    const outcome = dropRows(known.get(head.stream) ?? noProgress(head.stream), rows, reason)
-    tables.deleteSegments(head.stream, 0, Number.POSITIVE_INFINITY)
-    tables.deleteHidden(head.stream, 0, Number.POSITIVE_INFINITY)
-    tables.putProgress(outcome.progress)
-    dropped += outcome.dropped
+  for (const { stream, accountTag: tag } of heads) {
+    if (accountTag !== undefined && tag !== accountTag) continue
+    const segments = (await tables.segmentsWithin(stream, 0, Number.POSITIVE_INFINITY)).filter(isSegment)
+    const running = rollups.filter((each) => each.stream === stream && rollupDamage(each) === undefined)
+    if (segments.length === 0 && running.length === 0) continue
+    let draft = dropSegments(tables, progress.get(stream) ?? noProgress(stream), segments, reason)
+    for (const { seq } of running) {
+      const left = depart(draft.progress, seq, seq, { dropped: reason })
+      draft = { progress: left.progress, dropped: draft.dropped + left.count }
+      tables.deleteRollup(stream, seq)
+    }
+    tables.deleteHidden(stream, 0, Number.POSITIVE_INFINITY)
+    tables.putProgress(draft.progress)
+    dropped += draft.dropped
   }
   return dropped
 }
 
-function dropRows(before: Progress, rows: readonly Segment[], reason: string): { progress: Progress; dropped: number } {
+/** Deletes these segments of one stream and counts, as dropped, the events that had not left before. */
+export function dropSegments(
+  tables: Tables,
+  before: Progress,
+  segments: readonly Segment[],
+  reason: string,
+): { progress: Progress; dropped: number } {
   let progress = before
   let dropped = 0
-  for (const row of rows) {
-    const left = depart(progress, row.first, row.first + row.count - 1, { dropped: reason })
-    progress = { ...left.progress, goneBytes: left.progress.goneBytes + row.bytes }
+  for (const { stream, first, count, bytes } of segments) {
+    const left = depart(progress, first, first + count - 1, { dropped: reason })
+    progress = { ...left.progress, goneBytes: left.progress.goneBytes + bytes }
     dropped += left.count
+    tables.deleteSegments(stream, first, first)
   }
   return { progress, dropped }
 }

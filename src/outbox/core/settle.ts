@@ -2,15 +2,18 @@ import type { Range } from '../../wire/contract.ts'
 import { addRange } from '../../wire/ranges.ts'
 import type { Segment, Settled, Settlement, StreamHead } from '../contract.ts'
 import { acknowledge, depart, isReported, noProgress } from './accounting.ts'
+import { groupByStream } from './group-by-stream.ts'
 import { type Draft, settleRow } from './settle-row.ts'
+import { isSegment } from './sound-rows.ts'
+import { streamRows } from './state.ts'
 import { byStream, type Progress, type Tables } from './tables.ts'
 import { runsOf, verdictsOf } from './verdicts.ts'
 
 /** See Outbox.settle. Clean streams that were finished more than `retireAfterMs` ago are forgotten. */
 export async function settleIn(tables: Tables, settlement: Settlement, retireAfterMs: number): Promise<Settled> {
-  const [allHeads, allProgress] = await Promise.all([tables.heads(), tables.progress()])
-  const heads = byStream(allHeads)
-  const stored = byStream(allProgress)
+  const rows = await streamRows(tables)
+  const heads = byStream(rows.heads)
+  const stored = new Map(rows.progress)
   const drafts = new Map<string, Draft>()
   const draftOf = (stream: string): Draft => {
     const known = drafts.get(stream)
@@ -32,7 +35,7 @@ export async function settleIn(tables: Tables, settlement: Settlement, retireAft
     tables.putProgress(changed)
     stored.set(stream, changed)
   }
-  await retire(tables, allHeads, stored, settlement.nowMs - retireAfterMs)
+  await retire(tables, rows.heads, stored, settlement.nowMs - retireAfterMs)
   return {
     received: [...drafts.values()].reduce((total, draft) => total + draft.received, 0),
     dead: [...drafts.values()].flatMap((draft) => draft.dead),
@@ -56,7 +59,7 @@ async function settleStream(
     const runs = runsOf(verdicts, segment.first, last(segment))
     if (runs.length > 1 || typeof runs[0]?.verdict === 'object') {
       for (const row of await tables.segmentsWithin(head.stream, segment.first, last(segment))) {
-        settleRow(tables, head, draft, row, verdicts, settlement.nowMs)
+        if (isSegment(row)) settleRow(tables, head, draft, row, verdicts, settlement.nowMs)
       }
     } else if (runs[0]?.verdict === 'received') {
       covered.push([segment.first, last(segment)])
@@ -73,16 +76,6 @@ function settleWhole(draft: Draft, segment: Segment): void {
   const bytes = Math.round((segment.bytes * count) / segment.count)
   draft.progress = { ...progress, goneBytes: progress.goneBytes + bytes }
   draft.received += count
-}
-
-function groupByStream(segments: readonly Segment[]): Map<string, Segment[]> {
-  const groups = new Map<string, Segment[]>()
-  for (const segment of segments) {
-    const group = groups.get(segment.stream)
-    if (group) group.push(segment)
-    else groups.set(segment.stream, [segment])
-  }
-  return groups
 }
 
 function joined(runs: readonly Range[]): Range[] {

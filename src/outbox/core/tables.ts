@@ -1,5 +1,5 @@
 import type { Range, StreamReport } from '../../wire/contract.ts'
-import type { DeadLetter, Segment, StreamHead } from '../contract.ts'
+import type { DeadLetter, Quarantined, Rollup, Segment, StreamHead } from '../contract.ts'
 
 /** What became of a stream's numbers after they were appended. Its owner writes heads; only settle() and purge() write this. */
 export interface Progress {
@@ -27,9 +27,13 @@ export interface Hidden {
 /** Segments are ordered by stream, then by first number. */
 export type SegmentKey = [stream: string, first: number]
 
+/** The stores whose rows can turn out to be damaged. */
+export type RowStore = Quarantined['store']
+
 /**
  * The rows of an outbox inside one transaction. Claim, settle, purge and the overviews are written once, over this;
- * each home brings its own rows. Reads see earlier writes. A failed write fails the whole transaction.
+ * each home brings its own rows. Rows come as they are stored: who relies on one checks it first (sound-rows.ts).
+ * Reads see earlier writes. A failed write fails the whole transaction.
  */
 export interface Tables {
   heads(): Promise<StreamHead[]>
@@ -38,7 +42,7 @@ export interface Tables {
   deadCount(): Promise<number>
   /**
    * Segments of wanted streams in key order, read one at a time, from the key `from` on (default: the first) and before
-   * the key `before` (default: to the last).
+   * the key `before` (default: to the last). Rows whose key is none of a segment come too.
    */
   segments(
     from: SegmentKey | undefined,
@@ -52,8 +56,18 @@ export interface Tables {
   deleteSegments(stream: string, from: number, to: number): void
   putHidden(hidden: Hidden): void
   deleteHidden(stream: string, from: number, to: number): void
+  putHead(head: StreamHead): void
   putProgress(progress: Progress): void
+  dead(stream: string, seq: number): Promise<DeadLetter | undefined>
   putDead(letter: DeadLetter): void
+  deleteDead(stream: string, seq: number): void
+  rollups(): Promise<Rollup[]>
+  putRollup(rollup: Rollup): void
+  deleteRollup(stream: string, seq: number): void
+  /** The row that is stored where this one was found. */
+  sameRow(store: RowStore, row: unknown): Promise<unknown>
+  /** Moves a row, as it is, to where nothing is sent from. */
+  quarantine(quarantined: Quarantined): void
   /** Forgets the head and the progress of a stream. */
   deleteStream(stream: string): void
 }

@@ -1,7 +1,9 @@
 import type { AppendGroup, Durability, StreamHead } from '../contract.ts'
 import { allSettled } from '../core/accounting.ts'
 import { checkGroup } from '../core/check-group.ts'
+import { OwnedStream } from '../core/owned-stream.ts'
 import type { Connection } from './connection.ts'
+import type { Store } from './schema.ts'
 import { transact } from './transact.ts'
 
 /** A clean stream is forgotten this long after its last event was settled. */
@@ -9,38 +11,44 @@ export const RETIRE_AFTER_MS: number = 7 * 24 * 60 * 60 * 1000
 /** From this age on, a head that was written may have been forgotten; well before it can be. */
 const REVIVE_AFTER_MS = RETIRE_AFTER_MS / 2
 
-/** What this context, the owner of a stream, knows of it. */
-interface Owned {
-  newest: StreamHead
-  stored?: { readonly head: StreamHead; readonly atMs: number }
+/** What was last stored of a stream, and when. */
+interface Stored {
+  readonly head: StreamHead
+  readonly atMs: number
 }
+
+const PLAIN_STORES: readonly Store[] = ['segments', 'streams']
+const WITH_ROLLUPS: readonly Store[] = ['segments', 'streams', 'rollups']
 
 /** The write path: one transaction for each group, issued and committed within the call when the connection is open. */
 export function createAppender(
   connection: Connection,
   clock: () => number,
 ): (group: AppendGroup) => Promise<Durability> {
-  const streams = new Map<string, Owned>()
+  const streams = new Map<string, { readonly owned: OwnedStream; stored?: Stored }>()
 
   async function append(group: AppendGroup): Promise<Durability> {
-    const { head, segments, strict } = group
-    const owned = streams.get(head.stream) ?? { newest: head }
-    checkGroup(group, owned.newest)
-    owned.newest = head
-    streams.set(head.stream, owned)
-    if (owned.stored && clock() - owned.stored.atMs > REVIVE_AFTER_MS) revive(connection, owned.stored)
+    const { head, segments, strict, rollups = [], closed = [] } = group
+    const stream = streams.get(head.stream) ?? { owned: new OwnedStream(head) }
+    checkGroup(group, stream.owned.newest)
+    stream.owned.note(group)
+    streams.set(head.stream, stream)
+    if (stream.stored && clock() - stream.stored.atMs > REVIVE_AFTER_MS) revive(connection, stream.stored)
+    const stores = rollups.length + closed.length > 0 ? WITH_ROLLUPS : PLAIN_STORES
     await connection.run((database) =>
       transact(
         database,
-        { stores: ['segments', 'streams'], mode: 'readwrite', durability: strict ? 'strict' : 'relaxed' },
+        { stores, mode: 'readwrite', durability: strict ? 'strict' : 'relaxed' },
         (transaction, watch) => {
           for (const segment of segments) watch(transaction.objectStore('segments').put(segment))
+          for (const rollup of stream.owned.current(rollups)) watch(transaction.objectStore('rollups').put(rollup))
+          for (const seq of closed) watch(transaction.objectStore('rollups').delete([head.stream, seq]))
           // On a second try a later group may have been stored already: its head must not go back.
-          watch(transaction.objectStore('streams').put(owned.newest))
+          watch(transaction.objectStore('streams').put(stream.owned.newest))
         },
       ),
     )
-    owned.stored = { head, atMs: clock() }
+    stream.stored = { head, atMs: clock() }
     return strict ? 'power' : 'process'
   }
   return append
@@ -50,7 +58,7 @@ export function createAppender(
  * A stream that was idle for long may have been forgotten by another tab. The append that follows writes its head
  * again; this puts back the progress that belongs to it. Its transaction was created first, so it runs first.
  */
-function revive(connection: Connection, { head, atMs }: NonNullable<Owned['stored']>): void {
+function revive(connection: Connection, { head, atMs }: Stored): void {
   connection
     .run((database) =>
       transact(database, { stores: ['streams', 'progress'], mode: 'readwrite' }, async (transaction, watch) => {

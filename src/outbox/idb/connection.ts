@@ -1,11 +1,12 @@
 import { MetertapError } from '../../wire/errors.ts'
 import { asOutboxError, isConnectionLoss } from './errors.ts'
-import { openDatabase } from './open-database.ts'
+import { openDatabase, type SetTimer } from './open-database.ts'
 import type { Database } from './schema.ts'
 
 export interface ConnectionDeps {
   readonly name: string
   readonly indexedDB: IDBFactory | undefined
+  readonly setTimer?: SetTimer | undefined
   /** Called with the reason when a lost connection could not be opened again. */
   readonly onBroken?: ((error: unknown) => void) | undefined
 }
@@ -14,17 +15,21 @@ export interface ConnectionDeps {
 export interface Connection {
   /**
    * Calls `use` with the open database: at once, synchronously, when it is open, and in call order always. When the
-   * connection turns out to be lost, it is opened again and `use` is called once more, so `use` must be repeatable.
+   * connection turns out to be lost, it is opened again and `use` is called again, so `use` must be repeatable.
    */
   run<T>(use: (database: Database) => Promise<T>): Promise<T>
   /** Running transactions still end; later calls reject with code 'closed'. */
   close(): void
 }
 
-export async function connect({ name, indexedDB, onBroken }: ConnectionDeps): Promise<Connection> {
+/** A storage process that went away may fail the first transactions of a new connection, too. */
+const MAX_REOPENINGS = 3
+
+export async function connect({ name, indexedDB, onBroken, setTimer }: ConnectionDeps): Promise<Connection> {
+  const open = () => openDatabase({ factory: indexedDB, name, lost: lose, setTimer })
   let opening: Promise<Database> | undefined
   let closed = false
-  let current: Database | undefined = await openDatabase(indexedDB, name, lose)
+  let current: Database | undefined = await open()
 
   /** Closing lets running transactions end, and lets another tab upgrade; the next call opens again. */
   function lose(database: Database): void {
@@ -34,7 +39,7 @@ export async function connect({ name, indexedDB, onBroken }: ConnectionDeps): Pr
 
   function reopen(): Promise<Database> {
     if (opening) return opening
-    opening = openDatabase(indexedDB, name, lose)
+    opening = open()
     // The first listener: `current` is set right before the calls that wait here run, so none can overtake them.
     opening.then(
       (database) => {
@@ -63,7 +68,7 @@ export async function connect({ name, indexedDB, onBroken }: ConnectionDeps): Pr
 
   return {
     run: (use) =>
-      attempt(use, 1).catch((error) => {
+      attempt(use, MAX_REOPENINGS).catch((error) => {
         throw asOutboxError(error)
       }),
     close: () => {

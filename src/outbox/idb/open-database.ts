@@ -2,33 +2,65 @@ import { wrap } from 'idb'
 import { unavailable } from './errors.ts'
 import { createStores, type Database, SCHEMA_VERSION } from './schema.ts'
 
-/**
- * Opens the database over the given factory; `lost` is called when the browser closes the connection or another tab
- * wants to upgrade or delete the database. (idb's own openDB knows only the global factory.)
- */
-export function openDatabase(
-  factory: IDBFactory | undefined,
-  name: string,
-  lost: (database: Database) => void,
-): Promise<Database> {
+/** Calls back after a delay; the function it gives cancels that. */
+export type SetTimer = (callback: () => void, delayMs: number) => () => void
+
+export interface OpenDatabaseOptions {
+  readonly factory: IDBFactory | undefined
+  readonly name: string
+  /** Called when the browser closes the connection, or another tab wants to upgrade or delete the database. */
+  readonly lost: (database: Database) => void
+  /** Without it, nothing limits the waiting for an answer, and a blocked upgrade is not waited for. */
+  readonly setTimer?: SetTimer | undefined
+}
+
+/** Some browsers, at times, never answer an open request. */
+const MAX_OPEN_MS = 10_000
+/** A tab with an older version of the database closes it when it is told to; a frozen one cannot be told. */
+const MAX_BLOCKED_MS = 3_000
+
+const SILENT = 'the browser did not answer for 10 seconds. Reloading the page, or restarting the browser, helps.'
+const BLOCKED = 'another tab holds an older version of it open and must be closed or reloaded.'
+
+/** Opens the database over the given factory. (idb's own openDB knows only the global one.) */
+export async function openDatabase({ factory, name, lost, setTimer }: OpenDatabaseOptions): Promise<Database> {
+  if (!factory) throw unavailable('there is no IndexedDB here.')
+  const request = openRequest(factory, name)
+  const cancels: (() => void)[] = []
+  try {
+    return guarded(await answerTo(request, setTimer, cancels), lost)
+  } catch (error) {
+    // It may still be opened: nobody would close it, and it would block another tab's upgrade.
+    request.addEventListener('success', () => request.result.close())
+    throw error
+  } finally {
+    for (const cancel of cancels) cancel()
+  }
+}
+
+function answerTo(
+  request: IDBOpenDBRequest,
+  setTimer: SetTimer | undefined,
+  cancels: (() => void)[],
+): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
-    if (!factory) throw unavailable('there is no IndexedDB here.')
-    const request = openRequest(factory, name)
-    let givenUp = false
+    const giveUp = (reason: string) => () => reject(unavailable(reason))
+    if (setTimer) cancels.push(setTimer(giveUp(SILENT), MAX_OPEN_MS))
     request.addEventListener('upgradeneeded', () => createStores(request.result))
     request.addEventListener('blocked', () => {
-      givenUp = true
-      reject(unavailable('another tab holds an older version of it open and must be closed or reloaded.'))
+      if (setTimer) cancels.push(setTimer(giveUp(BLOCKED), MAX_BLOCKED_MS))
+      else giveUp(BLOCKED)()
     })
     request.addEventListener('error', () => reject(unavailable(openFailure(request.error), request.error)))
-    request.addEventListener('success', () => {
-      if (givenUp) return request.result.close()
-      const database = wrap(request.result) as unknown as Database
-      request.result.addEventListener('close', () => lost(database))
-      request.result.addEventListener('versionchange', () => lost(database))
-      resolve(database)
-    })
+    request.addEventListener('success', () => resolve(request.result))
   })
+}
+
+function guarded(opened: IDBDatabase, lost: (database: Database) => void): Database {
+  const database = wrap(opened) as unknown as Database
+  opened.addEventListener('close', () => lost(database))
+  opened.addEventListener('versionchange', () => lost(database))
+  return database
 }
 
 function openRequest(factory: IDBFactory, name: string): IDBOpenDBRequest {

@@ -1,12 +1,19 @@
-import type { DeadLetter, Outbox } from '../contract.ts'
+import type { Claim, ClaimOptions, DeadLetter, Outbox } from '../contract.ts'
 import { claimFrom, releaseIn } from '../core/claim.ts'
+import { dropOldestIn } from '../core/drop-oldest.ts'
 import { summariesOf, totalsOf } from '../core/overview.ts'
 import { purgeIn } from '../core/purge.ts'
+import { quarantineIn } from '../core/quarantine.ts'
+import { retryDeadIn } from '../core/retry-dead.ts'
+import { closeRollupsIn, openRollupsOf } from '../core/rollups.ts'
 import { settleIn } from '../core/settle.ts'
+import type { Stray } from '../core/state.ts'
 import type { Tables } from '../core/tables.ts'
 import { createAppender, RETIRE_AFTER_MS } from './append.ts'
 import { type Connection, connect } from './connection.ts'
-import { idbTables, TABLE_STORES } from './tables.ts'
+import type { SetTimer } from './open-database.ts'
+import type { Store } from './schema.ts'
+import { idbTables, QUARANTINE_STORES, ROLLUP_STORES, TABLE_STORES } from './tables.ts'
 import { transact } from './transact.ts'
 
 export interface IdbOutboxDeps {
@@ -17,6 +24,8 @@ export interface IdbOutboxDeps {
   readonly random: () => string
   /** Wall clock, ms since 1970. */
   readonly clock: () => number
+  /** Calls back after a delay; gives what cancels it. Without it, an open request that is never answered waits for ever. */
+  readonly setTimer?: SetTimer
   /** Called when a lost connection could not be opened again; calls still try, each time. */
   readonly onBroken?: (error: unknown) => void
 }
@@ -25,35 +34,72 @@ export interface IdbOutboxDeps {
  * An outbox in IndexedDB, shared by all tabs and workers of the origin. Receipts say 'process', or 'power' for a strict
  * group. A connection that the browser closed is opened again by the next call.
  *
- * Rejects with code 'outbox_unavailable' when IndexedDB is absent, forbidden, blocked by an older tab or already
- * upgraded by a newer one. Calls reject with 'outbox_unavailable', with 'outbox_full' when the browser grants no more
+ * Rejects with code 'outbox_unavailable' when IndexedDB is absent, forbidden, silent for 10 s, blocked by an older tab for
+ * 3 s, or already upgraded by a newer one. A lost connection is opened again, up to 3 times for one call. Calls reject with 'outbox_unavailable', with 'outbox_full' when the browser grants no more
  * storage, and with 'closed' after close(). An append that rejects has stored nothing; only when the connection was lost
  * in the very moment of its commit, and could not be opened again, it is in doubt.
  *
  * @example const outbox = await openIdbOutbox({ indexedDB, random: () => crypto.randomUUID(), clock: Date.now })
  */
 export async function openIdbOutbox(deps: IdbOutboxDeps): Promise<Outbox> {
-  const { name = 'metertap', indexedDB, random, clock, onBroken } = deps
-  const connection = await connect({ name, indexedDB, onBroken })
-  const inTables = <T>(mode: 'readonly' | 'readwrite', work: (tables: Tables) => Promise<T>): Promise<T> =>
-    connection.run((database) =>
-      transact(database, { stores: TABLE_STORES, mode }, (transaction, watch) => work(idbTables(transaction, watch))),
-    )
+  const { name = 'metertap', indexedDB, random, clock, onBroken, setTimer } = deps
+  const connection = await connect({ name, indexedDB, onBroken, setTimer })
+  const { read, write } = transactions(connection)
+
+  /** Best effort: what could not be set aside, for want of room above all, is met and passed over again. */
+  const setAside = async (strays: readonly Stray[]): Promise<boolean> => {
+    if (strays.length === 0) return false
+    try {
+      await write((tables) => quarantineIn(tables, strays, clock()), QUARANTINE_STORES)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  const claim = async (options: ClaimOptions): Promise<Claim | undefined> => {
+    const transaction = options.leaseMs > 0 ? write : read
+    const claimed = await transaction((tables) => claimFrom(tables, options))
+    const isMoved = await setAside(claimed.strays)
+    // The reports tell of what was just set aside; and behind a bound of it there may be more.
+    return isMoved && !claimed.claim?.segments.length ? claim(options) : claimed.claim
+  }
+
   return {
     durability: 'process',
     append: createAppender(connection, clock),
-    claim: (options) =>
-      inTables(options.leaseMs > 0 ? 'readwrite' : 'readonly', (tables) => claimFrom(tables, options)),
-    settle: (settlement) => inTables('readwrite', (tables) => settleIn(tables, settlement, RETIRE_AFTER_MS)),
-    release: (claim) => inTables('readwrite', async (tables) => releaseIn(tables, claim)),
-    purge: (options) => inTables('readwrite', (tables) => purgeIn(tables, options)),
-    totals: () => inTables('readonly', totalsOf),
-    streams: () => inTables('readonly', summariesOf),
+    claim,
+    settle: (settlement) => write((tables) => settleIn(tables, settlement, RETIRE_AFTER_MS)),
+    release: (claim) => write(async (tables) => releaseIn(tables, claim)),
+    purge: (options) => write((tables) => purgeIn(tables, options), ROLLUP_STORES),
+    dropOldest: (options) => write((tables) => dropOldestIn(tables, options)),
+    closeRollups: async ({ streams }) => {
+      const { closed, strays } = await write((tables) => closeRollupsIn(tables, streams), ROLLUP_STORES)
+      await setAside(strays)
+      return closed
+    },
+    openRollups: () => read(openRollupsOf, ['rollups']),
+    totals: () => read(totalsOf),
+    streams: () => read(summariesOf),
     deadLetters: () => connection.run((database) => database.getAll('dead')),
     deleteDeadLetters: (letters) => deleteDeadLetters(connection, letters),
+    retryDeadLetters: (letters) => write((tables) => retryDeadIn(tables, letters)),
+    quarantined: () => connection.run((database) => database.getAll('quarantine')),
     deviceId: () => deviceId(connection, random),
     close: async () => connection.close(),
   }
+}
+
+type Transact = <T>(work: (tables: Tables) => Promise<T>, stores?: readonly Store[]) => Promise<T>
+
+function transactions(connection: Connection): { read: Transact; write: Transact } {
+  const within =
+    (mode: 'readonly' | 'readwrite'): Transact =>
+    (work, stores = TABLE_STORES) =>
+      connection.run((database) =>
+        transact(database, { stores, mode }, (transaction, watch) => work(idbTables(transaction, watch))),
+      )
+  return { read: within('readonly'), write: within('readwrite') }
 }
 
 function deleteDeadLetters(

@@ -1,5 +1,5 @@
 import type { DBSchema, IDBPDatabase, IDBPTransaction, StoreNames } from 'idb'
-import type { DeadLetter, Segment, StreamHead } from '../contract.ts'
+import type { DeadLetter, Quarantined, Rollup, Segment, StreamHead } from '../contract.ts'
 import type { Hidden, Progress } from '../core/tables.ts'
 
 /** Raise it with a migration in createStores(); never change what an older version wrote. */
@@ -11,6 +11,8 @@ export interface Schema extends DBSchema {
   progress: { key: string; value: Progress }
   hidden: { key: [stream: string, first: number]; value: Hidden }
   dead: { key: [stream: string, seq: number]; value: DeadLetter }
+  rollups: { key: [stream: string, seq: number]; value: Rollup }
+  quarantine: { key: number; value: Quarantined }
   meta: { key: string; value: string }
 }
 
@@ -25,5 +27,7 @@ export function createStores(database: IDBDatabase): void {
   database.createObjectStore('progress', { keyPath: 'stream' })
   database.createObjectStore('hidden', { keyPath: ['stream', 'first'] })
   database.createObjectStore('dead', { keyPath: ['stream', 'seq'] })
+  database.createObjectStore('rollups', { keyPath: ['stream', 'seq'] })
+  database.createObjectStore('quarantine', { autoIncrement: true })
   database.createObjectStore('meta')
 }

@@ -1,43 +1,74 @@
-import type { Tables } from '../core/tables.ts'
+import type { SegmentKey, Tables } from '../core/tables.ts'
 import type { Store, Transaction } from './schema.ts'
 import type { Watch } from './transact.ts'
 
-/** Every store that Tables touches. */
+/** The stores that claims, settlements and overviews touch. */
 export const TABLE_STORES: readonly Store[] = ['segments', 'streams', 'progress', 'hidden', 'dead']
+export const ROLLUP_STORES: readonly Store[] = [...TABLE_STORES, 'rollups']
+export const QUARANTINE_STORES: readonly Store[] = [...ROLLUP_STORES, 'quarantine']
 
-/** The rows of an outbox in one IndexedDB transaction over TABLE_STORES. */
+const KEY_PATHS = {
+  segments: ['stream', 'first'],
+  streams: 'stream',
+  progress: 'stream',
+  hidden: ['stream', 'first'],
+  rollups: ['stream', 'seq'],
+} as const
+
+/** The rows of an outbox in one IndexedDB transaction; a row can be touched when its store is one of the transaction's. */
 export function idbTables(transaction: Transaction, watch: Watch): Tables {
-  const segments = transaction.objectStore('segments')
-  const streams = transaction.objectStore('streams')
-  const progress = transaction.objectStore('progress')
-  const hidden = transaction.objectStore('hidden')
-  const dead = transaction.objectStore('dead')
+  const store = <S extends Store>(name: S) => transaction.objectStore(name)
   return {
-    heads: () => streams.getAll(),
-    progress: () => progress.getAll(),
-    hidden: () => hidden.getAll(),
-    deadCount: () => dead.count(),
+    heads: () => store('streams').getAll(),
+    progress: () => store('progress').getAll(),
+    hidden: () => store('hidden').getAll(),
+    deadCount: () => store('dead').count(),
     async *segments(from, before, wanted) {
-      // [] sorts before every key and [[]] behind: an array is greater than any string.
-      let cursor = await segments.openCursor(IDBKeyRange.bound(from ?? [], before ?? [[]], false, true))
+      let cursor = await store('segments').openCursor(between(from, before))
       while (cursor) {
-        const [stream] = cursor.key
-        if (wanted(stream)) yield cursor.value
-        cursor = await (wanted(stream) ? cursor.continue() : cursor.continue([stream, Number.POSITIVE_INFINITY]))
+        const skipped = isSegmentKey(cursor.key) && !wanted(cursor.key[0])
+        if (!skipped) yield cursor.value
+        cursor = await (skipped ? cursor.continue([cursor.key[0], Number.POSITIVE_INFINITY]) : cursor.continue())
       }
     },
-    segmentsWithin: (stream, from, to) => segments.getAll(numbers(stream, from, to)),
-    putSegment: (segment) => watch(segments.put(segment)),
-    deleteSegments: (stream, from, to) => watch(segments.delete(numbers(stream, from, to))),
-    putHidden: (row) => watch(hidden.put(row)),
-    deleteHidden: (stream, from, to) => watch(hidden.delete(numbers(stream, from, to))),
-    putProgress: (row) => watch(progress.put(row)),
-    putDead: (letter) => watch(dead.put(letter)),
+    segmentsWithin: (stream, from, to) => store('segments').getAll(numbers(stream, from, to)),
+    putSegment: (segment) => watch(store('segments').put(segment)),
+    deleteSegments: (stream, from, to) => watch(store('segments').delete(numbers(stream, from, to))),
+    putHidden: (row) => watch(store('hidden').put(row)),
+    deleteHidden: (stream, from, to) => watch(store('hidden').delete(numbers(stream, from, to))),
+    putHead: (head) => watch(store('streams').put(head)),
+    putProgress: (row) => watch(store('progress').put(row)),
+    dead: (stream, seq) => store('dead').get([stream, seq]),
+    putDead: (letter) => watch(store('dead').put(letter)),
+    deleteDead: (stream, seq) => watch(store('dead').delete([stream, seq])),
+    rollups: () => store('rollups').getAll(),
+    putRollup: (rollup) => watch(store('rollups').put(rollup)),
+    deleteRollup: (stream, seq) => watch(store('rollups').delete([stream, seq])),
+    sameRow: (name, row) => store(name).get(keyOf(KEY_PATHS[name], row) as never),
+    quarantine: (found) => {
+      watch(store('quarantine').add(found))
+      watch(store(found.store).delete(keyOf(KEY_PATHS[found.store], found.row) as never))
+    },
     deleteStream: (stream) => {
-      watch(streams.delete(stream))
-      watch(progress.delete(stream))
+      watch(store('streams').delete(stream))
+      watch(store('progress').delete(stream))
     },
   }
+}
+
+/** [] sorts before every other key that a segment's row can have. */
+function between(from: SegmentKey | undefined, before: SegmentKey | undefined): IDBKeyRange {
+  return before ? IDBKeyRange.bound(from ?? [], before, false, true) : IDBKeyRange.lowerBound(from ?? [])
+}
+
+/** Only behind such a key the stream's last one can be jumped to: other code's rows may have any key. */
+function isSegmentKey([stream, first]: readonly unknown[]): boolean {
+  return typeof stream === 'string' && typeof first === 'number' && first < Number.POSITIVE_INFINITY
+}
+
+function keyOf(path: string | readonly string[], row: unknown): IDBValidKey {
+  const field = (name: string) => (row as Record<string, IDBValidKey>)[name] as IDBValidKey
+  return typeof path === 'string' ? field(path) : path.map(field)
 }
 
 function numbers(stream: string, from: number, to: number): IDBKeyRange {

@@ -1,11 +1,15 @@
 import { MetertapError } from '../../wire/errors.ts'
-import type { Outbox } from '../contract.ts'
+import type { Claim, ClaimOptions, Outbox } from '../contract.ts'
 import { checkGroup } from '../core/check-group.ts'
 import { claimFrom, releaseIn } from '../core/claim.ts'
+import { dropOldestIn } from '../core/drop-oldest.ts'
 import { summariesOf, totalsOf } from '../core/overview.ts'
 import { purgeIn } from '../core/purge.ts'
+import { quarantineIn } from '../core/quarantine.ts'
+import { retryDeadIn } from '../core/retry-dead.ts'
+import { closeRollupsIn, openRollupsOf } from '../core/rollups.ts'
 import { settleIn } from '../core/settle.ts'
-import { deadKey, memoryRows, memoryTables } from './tables.ts'
+import { byNumber, memoryRows, memoryTables } from './tables.ts'
 
 export interface MemoryOutboxDeps {
   /** Makes the installation's id, such as a UUID; called at most once. */
@@ -33,30 +37,42 @@ export function createMemoryOutbox({ random }: MemoryOutboxDeps): Outbox {
     return turn
   }
 
+  async function claimWithin(options: ClaimOptions): Promise<Claim | undefined> {
+    const { claim, strays } = await claimFrom(tables, options)
+    if (strays.length === 0) return claim
+    await quarantineIn(tables, strays, options.nowMs)
+    // The reports tell of what was just set aside.
+    return claim && claim.segments.length > 0 ? claim : claimWithin(options)
+  }
+
   return {
     durability: 'memory',
     append: (group) =>
       inTurn(() => {
         checkGroup(group, rows.heads.get(group.head.stream))
         for (const segment of group.segments) tables.putSegment(segment)
-        rows.heads.set(group.head.stream, group.head)
+        for (const rollup of group.rollups ?? []) tables.putRollup(rollup)
+        for (const seq of group.closed ?? []) tables.deleteRollup(group.head.stream, seq)
+        tables.putHead(group.head)
         return 'memory'
       }),
-    claim: (options) => inTurn(() => claimFrom(tables, options)),
+    claim: (options) => inTurn(() => claimWithin(options)),
     // Nothing outlives the page here, so there is never a pile of finished streams to forget.
     settle: (settlement) => inTurn(() => settleIn(tables, settlement, Number.POSITIVE_INFINITY)),
     release: (claim) => inTurn(() => releaseIn(tables, claim)),
     purge: (options) => inTurn(() => purgeIn(tables, options)),
+    dropOldest: (options) => inTurn(() => dropOldestIn(tables, options)),
+    closeRollups: ({ streams }) => inTurn(async () => (await closeRollupsIn(tables, streams)).closed),
+    openRollups: () => inTurn(() => openRollupsOf(tables)),
     totals: () => inTurn(() => totalsOf(tables)),
     streams: () => inTurn(() => summariesOf(tables)),
-    deadLetters: () =>
-      inTurn(() =>
-        [...rows.dead.values()].sort((a, b) => (a.stream === b.stream ? a.seq - b.seq : a.stream < b.stream ? -1 : 1)),
-      ),
+    deadLetters: () => inTurn(() => [...rows.dead.values()].sort(byNumber)),
     deleteDeadLetters: (letters) =>
       inTurn(() => {
-        for (const letter of letters) rows.dead.delete(deadKey(letter))
+        for (const { stream, seq } of letters) tables.deleteDead(stream, seq)
       }),
+    retryDeadLetters: (letters) => inTurn(() => retryDeadIn(tables, letters)),
+    quarantined: () => inTurn(() => [...rows.quarantined]),
     deviceId: () => inTurn(() => (device ??= random())),
     close: async () => {
       closed = true

@@ -1,4 +1,4 @@
-import type { DeadLetter, Segment, StreamHead } from '../contract.ts'
+import type { DeadLetter, Quarantined, Rollup, Segment, StreamHead } from '../contract.ts'
 import type { Hidden, Progress, Tables } from '../core/tables.ts'
 
 /** The rows of an outbox in plain maps. */
@@ -9,13 +9,24 @@ export interface MemoryRows {
   readonly segments: Map<string, Map<number, Segment>>
   readonly hidden: Map<string, Map<number, Hidden>>
   readonly dead: Map<string, DeadLetter>
+  readonly rollups: Map<string, Rollup>
+  readonly quarantined: Quarantined[]
 }
 
 export function memoryRows(): MemoryRows {
-  return { heads: new Map(), progress: new Map(), segments: new Map(), hidden: new Map(), dead: new Map() }
+  return {
+    heads: new Map(),
+    progress: new Map(),
+    segments: new Map(),
+    hidden: new Map(),
+    dead: new Map(),
+    rollups: new Map(),
+    quarantined: [],
+  }
 }
 
-export function deadKey({ stream, seq }: Pick<DeadLetter, 'stream' | 'seq'>): string {
+/** The key of a dead letter or a roll-up. */
+export function eventKey({ stream, seq }: Pick<DeadLetter, 'stream' | 'seq'>): string {
   return `${stream}-${seq}`
 }
 
@@ -43,13 +54,38 @@ export function memoryTables(rows: MemoryRows): Tables {
     deleteSegments: (stream, from, to) => remove(rows.segments, stream, from, to),
     putHidden: (hidden) => put(rows.hidden, hidden),
     deleteHidden: (stream, from, to) => remove(rows.hidden, stream, from, to),
+    putHead: (head) => void rows.heads.set(head.stream, head),
     putProgress: (progress) => void rows.progress.set(progress.stream, progress),
-    putDead: (letter) => void rows.dead.set(deadKey(letter), letter),
+    dead: async (stream, seq) => rows.dead.get(eventKey({ stream, seq })),
+    putDead: (letter) => void rows.dead.set(eventKey(letter), letter),
+    deleteDead: (stream, seq) => void rows.dead.delete(eventKey({ stream, seq })),
+    rollups: async () => [...rows.rollups.values()].sort(byNumber),
+    putRollup: (rollup) => void rows.rollups.set(eventKey(rollup), rollup),
+    deleteRollup: (stream, seq) => void rows.rollups.delete(eventKey({ stream, seq })),
+    // Only segments and roll-ups come from outside; the other rows are made here.
+    sameRow: async (store, row) =>
+      store === 'rollups'
+        ? rows.rollups.get(eventKey(row as Rollup))
+        : rows.segments.get((row as Segment).stream)?.get((row as Segment).first),
+    quarantine: (found) => {
+      rows.quarantined.push(found)
+      if (found.store === 'rollups') rows.rollups.delete(eventKey(found.row as Rollup))
+      const { stream, first } = found.row as Segment
+      if (found.store !== 'segments') return
+      remove(rows.segments, stream, first, first)
+      remove(rows.hidden, stream, first, first)
+    },
     deleteStream: (stream) => {
       rows.heads.delete(stream)
       rows.progress.delete(stream)
     },
   }
+}
+
+/** The order in which IndexedDB would give them. */
+export function byNumber(a: Pick<DeadLetter, 'stream' | 'seq'>, b: Pick<DeadLetter, 'stream' | 'seq'>): number {
+  if (a.stream === b.stream) return a.seq - b.seq
+  return a.stream < b.stream ? -1 : 1
 }
 
 type ByNumber<Row> = Map<string, Map<number, Row>>
