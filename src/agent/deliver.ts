@@ -11,7 +11,7 @@ export interface DeliverOptions {
   readonly outbox: Outbox
   readonly accountTag: string
   readonly device: string
-  /** Lowered in place by a 413 and by the relay's policy. */
+  /** Lowered in place by a 413 (and slowly raised again) and by the relay's policy. */
   readonly limits: { maxBatchBytes: number; maxBatchEvents: number }
   /** 0 where a lock makes this agent the only sender. */
   readonly leaseMs: number
@@ -45,12 +45,19 @@ const MAX_DEFERRAL_MS = 86_400_000
 const NOTHING_TAKEN =
   'The relay’s answer covers none of the events sent to it. Are agent and relay of the same version?'
 
-const REPORTS_TOO_LARGE: FailedOutcome = {
+const REPORTS_TOO_LARGE: FailedOutcome & { kind: 'refused' } = {
   kind: 'refused',
   status: 413,
   code: 'http_413',
   detail:
     'The relay finds a request without events too large. Raise the limit of the relay, or of the proxy before it.',
+}
+
+const EVENT_TOO_LARGE: FailedOutcome & { kind: 'refused' } = {
+  kind: 'refused',
+  status: 413,
+  code: 'event_too_large',
+  detail: 'The relay, or a proxy before it, takes no request as large as this one event.',
 }
 
 function eventsOf(claim: Claim): number {
@@ -75,12 +82,17 @@ function blamesContent({ status, code }: Outcome & { kind: 'refused' }): boolean
 export function createDeliver(options: DeliverOptions): () => Promise<Turn> {
   const { outbox, limits, hooks, now, clock } = options
   const poison = new Poison()
+  /** What limits grow back to, after a 413 made them smaller. */
+  let mostEvents = limits.maxBatchEvents
 
   /** Wishes of the relay only ever lower a limit. */
   const obey = (policy: Policy) => {
     const { maxBatchBytes, maxBatchEvents } = policy
     if (maxBatchBytes) limits.maxBatchBytes = Math.min(limits.maxBatchBytes, maxBatchBytes)
-    if (maxBatchEvents) limits.maxBatchEvents = Math.min(limits.maxBatchEvents, maxBatchEvents)
+    if (maxBatchEvents) {
+      mostEvents = Math.min(mostEvents, maxBatchEvents)
+      limits.maxBatchEvents = Math.min(limits.maxBatchEvents, maxBatchEvents)
+    }
     hooks.onPolicy(policy)
   }
 
@@ -98,47 +110,40 @@ export function createDeliver(options: DeliverOptions): () => Promise<Turn> {
     hooks.onSettled(settled, claim)
     if (deferred.length > 0) hooks.onDeferred(Math.max(...deferred.map(({ delayMs }) => delayMs)))
     if (answer.policy) obey(answer.policy)
-    if (settled.received > 0) await buryGuilty()
+    if (settled.received > 0) await tryAgain()
     const moved = settled.received + settled.dead.length + deferred.length
     if (moved > 0 || claim.segments.length === 0) return { kind: 'more' }
     hooks.onFailed({ kind: 'later', delayMs: 0, code: 'bad_answer', detail: NOTHING_TAKEN })
     return { kind: 'wait', atLeastMs: 0 }
   }
 
-  const buryGuilty = async (): Promise<void> => {
-    for (const { segment, detail } of poison.accepted()) {
-      const { stream, first: seq } = segment
-      const rejected = [{ stream, seq, code: 'refused_by_relay', detail }]
-      await settleAlone({ segments: [segment], reports: [], more: false }, { rejected })
+  /** The relay takes events: those set aside get their second chance, and a cap learned from a 413 may be too low. */
+  const tryAgain = async (): Promise<void> => {
+    limits.maxBatchEvents = Math.min(mostEvents, limits.maxBatchEvents + Math.ceil(mostEvents / 100))
+    for (const { segment } of poison.accepted()) {
+      await outbox.release({ segments: [segment], reports: [], more: false })
     }
   }
 
-  /** 413: from now on at most half of what was too much; an event too large by itself is buried. */
-  const shrink = async (claim: Claim, sent: Claim): Promise<Turn> => {
+  /** 413: from now on at most half of what was too much. */
+  const shrink = (claim: Claim, sent: Claim): Promise<Turn> => {
     const events = eventsOf(sent)
-    const [only] = sent.segments
-    if (!only) return fail(claim, REPORTS_TOO_LARGE)
-    if (events > 1) {
-      limits.maxBatchEvents = Math.floor(events / 2)
-      await outbox.release(claim)
-      return { kind: 'more' }
-    }
-    const detail = 'The relay takes no request as large as this one event.'
-    await settleAlone(claim, { rejected: [{ stream: only.stream, seq: only.first, code: 'event_too_large', detail }] })
-    return { kind: 'more' }
+    if (events === 0) return fail(claim, REPORTS_TOO_LARGE)
+    if (events > 1) limits.maxBatchEvents = Math.floor(events / 2)
+    return isolate(claim, sent, EVENT_TOO_LARGE)
   }
 
-  /** 400 for a whole request: look for the event that spoils it. */
-  const isolate = async (claim: Claim, sent: Claim, outcome: FailedOutcome): Promise<Turn> => {
-    const suspicion = poison.refused(sent, outcome.detail)
-    if (suspicion === 'park') return fail(claim, outcome)
+  /** A whole request was refused for what it holds: look for the event that spoils it. */
+  const isolate = async (claim: Claim, sent: Claim, outcome: FailedOutcome & { kind: 'refused' }): Promise<Turn> => {
+    const suspicion = poison.refused(sent)
     const [only] = sent.segments
-    if (suspicion === 'halve' || !only) await outbox.release(claim)
-    else {
-      const { stream, first } = only
-      await settleAlone(claim, { deferred: [{ stream, from: first, to: first, delayMs: SUSPECT_MS }] })
+    if (suspicion === 'park' || !only) return fail(claim, outcome)
+    const { stream, first: seq } = only
+    if (suspicion === 'halve') await outbox.release(claim)
+    else if (suspicion === 'suspect') {
+      await settleAlone(claim, { deferred: [{ stream, from: seq, to: seq, delayMs: SUSPECT_MS }] })
       hooks.onDeferred(SUSPECT_MS)
-    }
+    } else await settleAlone(claim, { rejected: [{ stream, seq, code: outcome.code, detail: outcome.detail }] })
     return { kind: 'more' }
   }
 

@@ -1,49 +1,55 @@
+import { eventId } from '../meter/contract.ts'
 import type { Claim, Segment } from '../outbox/contract.ts'
 
-/** An event that was refused alone. Guilty once another one is accepted. */
+/** An event that was refused alone. */
 export interface Suspect {
   readonly segment: Segment
-  readonly detail: string
 }
 
-/** 'halve': send fewer. 'suspect': set this one event aside and go on. 'park': it is not the events' fault. */
-export type Suspicion = 'halve' | 'suspect' | 'park'
+/**
+ * 'halve': send fewer. 'suspect': set this one event aside and go on. 'bury': it was refused before, others have been
+ * accepted since, and it is refused again. 'park': it is not the events' fault.
+ */
+export type Suspicion = 'halve' | 'suspect' | 'bury' | 'park'
 
 /** So many in a row, and none accepted in between: the relay refuses everything. */
 const MAX_SUSPECTS = 5
 
 /**
- * Finds the event that makes the relay refuse a whole request, by halving. One alone is only suspected: it is buried
- * after the relay has accepted another, so a relay that refuses everything buries nothing.
+ * Finds the event that makes the relay refuse a whole request, by halving. One refused alone is only suspected: after
+ * the relay has accepted others it is tried once more, and buried if it is refused again. So a relay, or a proxy before
+ * it, that refuses everything for a while buries nothing.
  */
 export class Poison {
   #maxEvents = Number.POSITIVE_INFINITY
   #suspects: Suspect[] = []
+  readonly #secondChance = new Set<string>()
 
   /** Events in one request while the search is on. */
   get maxEvents(): number {
     return this.#maxEvents
   }
 
-  refused(sent: Claim, detail: string): Suspicion {
-    const events = sent.segments.reduce((sum, { count }) => sum + count, 0)
-    const [segment] = sent.segments
+  refused({ segments }: Claim): Suspicion {
+    const events = segments.reduce((sum, { count }) => sum + count, 0)
+    const [segment] = segments
     if (!segment) return 'park'
     if (events > 1) {
       this.#maxEvents = Math.floor(events / 2)
       return 'halve'
     }
+    if (this.#secondChance.delete(eventId(segment.stream, segment.first))) return 'bury'
     if (this.#suspects.length >= MAX_SUSPECTS) return 'park'
-    this.#suspects.push({ segment, detail })
+    this.#suspects.push({ segment })
     return 'suspect'
   }
 
-  /** The relay accepted something: who was suspected is guilty, and requests may grow again. */
+  /** The relay accepted something: requests may grow again, and those who were suspected get a second chance now. */
   accepted(): readonly Suspect[] {
-    const guilty = this.#suspects
+    const suspects = this.#suspects
     this.#suspects = []
-    if (guilty.length > 0) this.#maxEvents = Number.POSITIVE_INFINITY
-    else this.#maxEvents *= 2
-    return guilty
+    this.#maxEvents *= 2
+    for (const { segment } of suspects) this.#secondChance.add(eventId(segment.stream, segment.first))
+    return suspects
   }
 }

@@ -47,7 +47,9 @@ const TELLING = new Set(['auth', 'refused'])
 /** Reasons that end a wait chosen by backoff: somebody knows that things have changed, or there is no later. */
 const FORCING: ReadonlySet<FlushReason> = new Set(['manual', 'online', 'resume', 'leader', 'close'])
 const LEASE_MS = 60_000
-const ORPHANS_EVERY_MS = 60_000
+/** How long flush() waits for the agent that sends, if that is another one. */
+const PEER_WAIT_MS = 10_000
+const HOUSEKEEPING_MS = 60_000
 /** Bounds on what a relay's policy may wish for. */
 const MIN_FLUSH_INTERVAL_MS = 1_000
 const MAX_FLUSH_INTERVAL_MS = 3_600_000
@@ -67,13 +69,17 @@ export class Sender {
   readonly #watchdog: Watchdog
   #open: Open | undefined
   #cancelHold: (() => void) | undefined
-  #cancelOrphans: (() => void) | undefined
+  #cancelHousekeeping: (() => void) | undefined
+  /** Whether any meter adds events up. */
+  readonly #sums: boolean
   #wake: { atMs: number; cancel: () => void } | undefined
+  readonly #onIdle: (() => void)[] = []
   #closed = false
 
   constructor(options: SenderOptions) {
     const { settings, runtime, head } = options
     this.#options = options
+    this.#sums = [...settings.meters.values()].some((meter) => meter.options.aggregate)
     const { now, setTimer } = runtime
     this.#tokens = createTokenSource({ provide: settings.token, now, setTimer })
     const onSettled = (settled: Settled, outbox: Outbox) => this.#report(settled, outbox)
@@ -117,7 +123,7 @@ export class Sender {
     }
     this.#open = { outbox, device, leader, drainer, stop, post: (message) => channel?.post(message) }
     // A trigger may have fired before anybody could be asked.
-    if (!this.leads) this.#ask(this.#open)
+    if (!this.leads) this.#ask(this.#open, 'flush')
   }
 
   /** A group was stored: count it, keep it for the exit path, and see that it gets sent in time. */
@@ -140,7 +146,8 @@ export class Sender {
     this.#options.counters.flushed(reason)
     this.#triggers.flushed()
     if (this.leads) await open.drainer.drain(FORCING.has(reason))
-    else this.#ask(open)
+    else if (reason === 'manual') await this.#askAndWait(open)
+    else this.#ask(open, 'flush')
   }
 
   pause(reason: string): void {
@@ -171,37 +178,68 @@ export class Sender {
     this.#offline.stop()
     this.#watchdog.stop()
     this.#cancelHold?.()
-    this.#cancelOrphans?.()
+    this.#cancelHousekeeping?.()
     this.#wake?.cancel()
     this.#open?.stop()
     this.#abort.abort()
   }
 
-  /** The sender also sees to windows whose owners are gone: at once, and from time to time. */
   async #takeOffice(outbox: Outbox): Promise<void> {
-    await this.#closeOrphans(outbox)
+    await this.#keepHouse(outbox)
     await this.flush('leader')
   }
 
+  /** From time to time the sender looks for what nobody would remind it of: windows of the dead, events put off by others. */
+  async #keepHouse(outbox: Outbox): Promise<void> {
+    const { counters } = this.#options
+    if (this.#closed || !this.leads) return
+    if (this.#sums) await this.#closeOrphans(outbox)
+    if (counters.waiting > 0) void this.flush('retry')
+    this.#planHousekeeping(outbox)
+  }
+
+  /** No timer runs on a page that has nothing to look after. */
+  #planHousekeeping(outbox: Outbox): void {
+    const { runtime, counters } = this.#options
+    if (this.#closed || !this.leads || !(this.#sums || counters.waiting > 0)) {
+      this.#cancelHousekeeping?.()
+      this.#cancelHousekeeping = undefined
+      return
+    }
+    if (this.#cancelHousekeeping) return
+    const look = () => {
+      this.#cancelHousekeeping = undefined
+      void this.#keepHouse(outbox)
+    }
+    this.#cancelHousekeeping = runtime.setTimer(look, HOUSEKEEPING_MS)
+  }
+
   async #closeOrphans(outbox: Outbox): Promise<void> {
-    const { settings, runtime, head } = this.#options
-    const sums = [...settings.meters.values()].some(({ options }) => options.aggregate)
-    if (!sums || this.#closed || !this.leads) return
-    const { locks, now, setTimer } = runtime
+    const { runtime, head } = this.#options
     try {
-      const closed = await closeOrphans({ outbox, locks, own: head().stream, nowMs: now() })
-      if (closed > 0) this.#triggers.appended(closed, 0)
+      await closeOrphans({ outbox, locks: runtime.locks, own: head().stream, nowMs: runtime.now() })
+      await this.#count(outbox)
     } catch (error) {
       this.#trouble('internal', String(error))
     }
-    this.#cancelOrphans?.()
-    if (!this.#closed) this.#cancelOrphans = setTimer(() => void this.#closeOrphans(outbox), ORPHANS_EVERY_MS)
   }
 
   /** Whoever sends answers at once; one that does not is replaced. */
-  #ask({ post, leader }: Open): void {
-    post({ kind: 'flush' })
+  #ask({ post, leader }: Open, kind: 'flush' | 'flush-now'): void {
+    post({ kind })
     if (leader.exclusive) this.#watchdog.asked()
+  }
+
+  /** Resolves when the sender has done what it could, or has not answered in time. */
+  #askAndWait(open: Open): Promise<void> {
+    return new Promise((resolve) => {
+      const stop = this.#options.runtime.setTimer(resolve, PEER_WAIT_MS)
+      this.#onIdle.push(() => {
+        stop()
+        resolve()
+      })
+      this.#ask(open, 'flush-now')
+    })
   }
 
   #mayRun(): boolean {
@@ -301,14 +339,20 @@ export class Sender {
   #onPeer({ kind }: PeerMessage): void {
     const open = this.#open
     if (!open) return
-    if (kind !== 'flush') {
-      this.#watchdog.heard()
-      if (kind === 'settled') void this.#count(open.outbox)
-    } else if (this.leads) {
-      open.post({ kind: 'alive' })
-      // Twenty tabs' wishes become one request: the sender's own interval gathers them.
-      this.#triggers.appended(0, 0)
+    if (kind === 'flush' || kind === 'flush-now') {
+      if (this.leads) this.#serve(open, kind)
+      return
     }
+    this.#watchdog.heard()
+    if (kind !== 'alive') void this.#count(open.outbox)
+    if (kind === 'idle') for (const done of this.#onIdle.splice(0)) done()
+  }
+
+  /** A peer asks. Twenty tabs' wishes become one request: the sender's own interval gathers them. */
+  #serve({ post, drainer }: Open, kind: 'flush' | 'flush-now'): void {
+    post({ kind: 'alive' })
+    if (kind === 'flush') this.#triggers.appended(0, 0)
+    else void drainer.drain(true).then(() => post({ kind: 'idle' }))
   }
 
   #onLifecycle(event: LifecycleEvent): void {
@@ -346,6 +390,7 @@ export class Sender {
   async #count(outbox: Outbox): Promise<void> {
     try {
       this.#options.counters.counted(await outbox.totals())
+      this.#planHousekeeping(outbox)
     } catch {
       // Only a display: the next append or settlement counts again.
     }

@@ -18,8 +18,11 @@ export type FetchLater = (url: string, init: RequestInit) => unknown
 
 /** A message between the agents that share one outbox. */
 export interface PeerMessage {
-  /** 'flush': something waits. 'alive': the sender heard it. 'settled': the sender got an answer. */
-  readonly kind: 'flush' | 'alive' | 'settled'
+  /**
+   * To the sender: 'flush', something waits; 'flush-now', somebody waits for it. From the sender: 'alive', it heard;
+   * 'settled', the relay answered; 'idle', a 'flush-now' is over.
+   */
+  readonly kind: 'flush' | 'flush-now' | 'alive' | 'settled' | 'idle'
 }
 
 /** Everything the agent takes from the outside: clock, randomness, network, life cycle, peers. */

@@ -183,7 +183,7 @@ describe('deliver: answered', () => {
 })
 
 describe('deliver: too large', () => {
-  test('halves until it fits, and remembers', async () => {
+  test('halves until it fits, remembers, and grows back slowly', async () => {
     const { turn, seen, limits, waiting } = await setUp(20, (batch) =>
       eventsIn(batch) > 6 ? { kind: 'too-large' } : holds(0, (batch.segments.at(-1)?.first as number) + 20),
     )
@@ -191,7 +191,7 @@ describe('deliver: too large', () => {
     expect(await turn()).toEqual({ kind: 'more' })
     expect(await turn()).toEqual({ kind: 'more' })
     expect(seen.sent.map(eventsIn)).toEqual([20, 8, 4])
-    expect(limits.maxBatchEvents).toBe(4)
+    expect(limits.maxBatchEvents, 'one hundredth of the configured 100 for each answer').toBe(5)
     expect(await waiting()).toBe(16)
   })
 

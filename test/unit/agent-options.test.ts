@@ -26,6 +26,8 @@ describe('readOptions', () => {
       maxBatchBytes: 524_288,
       maxEventBytes: 65_536,
       requestTimeoutMs: 30_000,
+      maxOutboxBytes: 104_857_600,
+      overflow: 'reject-new',
     })
   })
 
