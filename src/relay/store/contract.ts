@@ -88,6 +88,29 @@ export interface RelayDeadLetter extends StoredEvent {
   readonly diedAtMs: number
 }
 
+/** Newest first; default 100. `before` and `id` are ids of letters. */
+export interface DeadLetterFilter {
+  readonly id?: number
+  readonly meter?: string
+  readonly account?: string
+  readonly before?: number
+  readonly limit?: number
+}
+
+/** A stream whose numbers are not all accounted for. */
+export interface StreamGaps {
+  readonly tenant: string
+  readonly account: string
+  readonly device: string
+  readonly stream: string
+  readonly missing: number
+  /** Declared dropped: their numbers are not known, so they are among `open`. */
+  readonly declared: number
+  /** Numbers neither received nor refused; the first 100 ranges. */
+  readonly open: readonly Range[]
+  readonly lastSeenMs: number
+}
+
 /** One stream in the ledger. missing = recorded − received − declared − rejected (what is still on the device counts as missing until it arrives). */
 export interface LedgerRow {
   readonly tenant: string
@@ -169,7 +192,13 @@ export interface RelayStore {
   ledger(filter?: { account?: string; stream?: string; limit?: number }): Promise<LedgerRow[]>
   totals(): Promise<LedgerTotals>
   /** Newest first; limit default 100. */
-  deadLetters(filter?: { limit?: number }): Promise<RelayDeadLetter[]>
+  deadLetters(filter?: DeadLetterFilter): Promise<RelayDeadLetter[]>
+  /** Replaces a dead letter's data, JSON text; false when there is no such letter. Its event id stays. */
+  editDeadLetter(id: number, data: string): Promise<boolean>
+  /** Puts dead letters back into their lanes, under the same event ids; those that are there no more are left out. */
+  replayDeadLetters(ids: readonly number[]): Promise<RelayDeadLetter[]>
+  /** Streams with missing numbers, the one seen last first. */
+  gaps(filter?: { account?: string; stream?: string; limit?: number }): Promise<StreamGaps[]>
   /** Uses up a nonce; false when it was used before. Nonces may be forgotten after expiresAtMs. */
   useNonce(nonce: string, expiresAtMs: number, nowMs: number): Promise<boolean>
   /** A private value made once and kept, such as the signing key: the stored one, or `create()` if none was. */

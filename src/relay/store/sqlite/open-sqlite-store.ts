@@ -4,8 +4,10 @@ import type { BuildDelivery, Delivery, LaneBacklog, OpenDeliveryOptions, RelaySt
 import { acceptRequest } from './accept.ts'
 import { createChunks } from './chunks.ts'
 import { openDatabase } from './database.ts'
+import { createDeadLetterDesk } from './dead-letter-desk.ts'
 import { createDeadLetters } from './dead-letters.ts'
 import { createDeliveries } from './deliveries.ts'
+import { createGapReader } from './gaps.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { createRevocationTable } from './revocations.ts'
 import { createSmallThings } from './small-things.ts'
@@ -38,6 +40,8 @@ export function openSqliteStore(options: SqliteStoreOptions): RelayStore {
   const streams = createStreams(db)
   const chunks = createChunks(db)
   const deadLetters = createDeadLetters(db)
+  const desk = createDeadLetterDesk(db, { chunks, streams })
+  const readGaps = createGapReader(db)
   const deliveries = createDeliveries(db, { chunks, streams, deadLetters, newId })
   const small = createSmallThings(db)
   const revocations = createRevocationTable(db)
@@ -81,7 +85,10 @@ export function openSqliteStore(options: SqliteStoreOptions): RelayStore {
     backlog: () => read(backlog),
     ledger: (filter = {}) => read(() => streams.ledger(filter)),
     totals: () => read(() => streams.totals()),
-    deadLetters: (filter = {}) => read(() => deadLetters.list(filter.limit)),
+    deadLetters: (filter = {}) => read(() => desk.find(filter)),
+    editDeadLetter: (id, data) => write(() => desk.edit(id, data)),
+    replayDeadLetters: (ids) => write(() => desk.replay(ids)),
+    gaps: (filter = {}) => read(() => readGaps(filter)),
     useNonce: (nonce, expiresAtMs, nowMs) => write(() => small.useNonce(nonce, expiresAtMs, nowMs)),
     async secret(name, create) {
       const stored = await read(() => small.readSecret(name))

@@ -31,6 +31,7 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (account, stream, tenant)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX streams_by_stream ON streams (stream);
+  CREATE INDEX streams_open ON streams (last_seen_ms) WHERE recorded > received + rejected;
 
   CREATE TABLE totals (
     one INTEGER PRIMARY KEY CHECK (one = 1),

@@ -20,7 +20,7 @@ export interface Streams {
   totals(): LedgerTotals
 }
 
-interface StreamRow {
+export interface StreamRow {
   account: string
   stream: string
   tenant: string
@@ -139,7 +139,7 @@ function newState({ tenant, account, device, receivedAtMs }: AcceptRequest, stre
   return { tenant, account, stream, device, ...counts, firstSeenMs: receivedAtMs, lastSeenMs: NEVER }
 }
 
-function toState(row: StreamRow): StreamState {
+export function toState(row: StreamRow): StreamState {
   const { tenant, account, stream, device, recorded, forwarded, dead } = row
   return {
     ...{ tenant, account, stream, device, recorded, forwarded, dead },
