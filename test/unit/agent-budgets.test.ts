@@ -1,0 +1,54 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { build } from 'esbuild'
+import { describe, expect, test } from 'vitest'
+import { encodeBatch } from '../../src/wire/encode-batch.ts'
+import { makeUsageLines, type UsageLine } from '../support/usage-lines.ts'
+
+const EVENTS = 5_000
+/** Events in one request by default. */
+const BATCH_EVENTS = 2_000
+const GZIP = { level: 6 }
+
+/** Real requests when they lie beside the project, made-up ones otherwise. */
+function usageLines(): UsageLine[] {
+  const real = resolve('../shared/data/web-requests.ndjson')
+  if (!existsSync(real)) return makeUsageLines(EVENTS)
+  const lines = readFileSync(real, 'utf8').split('\n', EVENTS)
+  return lines.map((line) => JSON.parse(line) as UsageLine)
+}
+
+describe('budgets that no machine changes', () => {
+  test('the wire costs at most a tenth more than gzip of the plain data', () => {
+    const lines = usageLines()
+    const stream = '018f0000-0000-7000-8000-000000000001'
+    const texts = lines.map(({ at, ...data }) => JSON.stringify(['web_requests', Date.parse(at), data]))
+    let wireBytes = 0
+    for (let first = 0; first < texts.length; first += BATCH_EVENTS) {
+      const body = texts.slice(first, first + BATCH_EVENTS).join()
+      const reports = [{ id: stream, recorded: texts.length, dropped: {} }]
+      const parts = { sentAtMs: 1_700_000_000_000, device: stream, reports, segments: [{ stream, first, body }] }
+      wireBytes += gzipSync(encodeBatch(parts), GZIP).length
+    }
+    // The plain data hold the same facts, the time among them.
+    const plainBytes = gzipSync(JSON.stringify(lines), GZIP).length
+    expect(wireBytes / plainBytes).toBeLessThanOrEqual(1.1)
+  })
+
+  test('the agent’s bundle holds no relay code and nothing of Node, and stays within its size', async () => {
+    const { metafile, outputFiles } = await build({
+      entryPoints: ['src/index.ts'],
+      bundle: true,
+      minify: true,
+      format: 'esm',
+      platform: 'browser',
+      metafile: true,
+      write: false,
+    })
+    const inputs = Object.keys(metafile.inputs)
+    expect(inputs.filter((path) => /src\/relay|node:|\/(hono|jose|pino)\//.test(path))).toEqual([])
+    expect(inputs).toContain('src/agent/browser.ts')
+    expect(gzipSync(outputFiles[0]?.contents ?? '').length).toBeLessThanOrEqual(42_000)
+  })
+})
