@@ -1,53 +1,22 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Claim, ClaimOptions, Outbox, Settlement } from '../../src/outbox/contract.ts'
 import { splitEvents } from '../../src/outbox/core/split-events.ts'
-import { eventText, streamId, UsageOwner } from '../support/usage-owner.ts'
+import { streamId, UsageOwner } from '../support/usage-owner.ts'
 import { outboxProperty } from './outbox.property.ts'
+import { damageContract } from './outbox-damage.ts'
+import { deadLetterContract } from './outbox-dead-letters.ts'
+import { CLAIM_ALL, claimOf, events, NOW, nothing, numbersOf, type OutboxHome, received } from './outbox-kit.ts'
+import { rollupContract } from './outbox-rollups.ts'
 
-/** One home of an outbox, empty when a test gets it. */
-export interface OutboxHome {
-  readonly outbox: Outbox
-  /** Closes it and opens it again over what is stored; absent where nothing outlives close(). */
-  readonly reopen?: () => Promise<Outbox>
-}
-
-const NOW = 1_700_000_000_000
-export const CLAIM_ALL: ClaimOptions = {
-  accountTag: 'acme',
-  maxBytes: Number.POSITIVE_INFINITY,
-  maxEvents: Number.POSITIVE_INFINITY,
-  nowMs: NOW,
-  leaseMs: 0,
-}
-
-export function numbersOf(claim: Claim | undefined): string[] {
-  return (claim?.segments ?? []).map(({ stream, first, count }) => `${stream.at(-1)}:${first}+${count}`)
-}
-
-export function received(claim: Claim, nowMs: number = NOW): Settlement {
-  const ranges: Record<string, [number, number][]> = {}
-  for (const { stream, first, count } of claim.segments) {
-    ranges[stream] = [...(ranges[stream] ?? []), [first, first + count - 1]]
-  }
-  return { claim, received: ranges, rejected: [], deferred: [], nowMs }
-}
-
-export function nothing(claim: Claim): Settlement {
-  return { claim, received: {}, rejected: [], deferred: [], nowMs: NOW }
-}
+export type { OutboxHome } from './outbox-kit.ts'
+export { CLAIM_ALL, nothing, numbersOf, received } from './outbox-kit.ts'
 
 export function outboxContract(name: string, open: () => Promise<OutboxHome>): void {
   describe(name, () => {
     let home: OutboxHome
     let outbox: Outbox
     const owner = (nth = 1, tag = 'acme') => new UsageOwner(streamId(nth), tag)
-    const events = (count: number, note = 'e') =>
-      Array.from({ length: count }, (_, index) => eventText(`${note}${index}`))
-    const claimAll = async (options: Partial<ClaimOptions> = {}): Promise<Claim> => {
-      const claim = await outbox.claim({ ...CLAIM_ALL, ...options })
-      if (!claim) throw new Error('nothing to claim')
-      return claim
-    }
+    const claimAll = (options: Partial<ClaimOptions> = {}): Promise<Claim> => claimOf(outbox, options)
     const summary = async () => {
       const [first] = await outbox.streams()
       if (!first) throw new Error('no stream')
@@ -520,22 +489,23 @@ export function outboxContract(name: string, open: () => Promise<OutboxHome>): v
       test('buries the whole text of a one-event segment, damaged or not', async () => {
         const one = owner()
         const group = one.group(events(1))
-        await outbox.append({ ...group, segments: group.segments.map((segment) => ({ ...segment, body: '["m",1],' })) })
+        const segments = group.segments.map((segment) => ({ ...segment, body: '["m",1],' }))
+        await outbox.append({ ...group, segments })
         const rejected = [{ stream: one.stream, seq: 0, code: 'not_json', detail: 'No.' }]
-        const { dead } = await outbox.settle({ ...nothing(await claimAll()), rejected })
+        const { dead } = await outbox.settle({ ...nothing({ segments, reports: [], more: false }), rejected })
         expect(dead.map(({ event }) => event)).toEqual(['["m",1],'])
       })
 
       test('leaves a segment alone whose text is not what it counts, unless it is covered whole', async () => {
         const one = owner()
         const group = one.group(events(3))
-        const damaged = group.segments.map((segment) => ({ ...segment, body: `${segment.body},[]` }))
-        await outbox.append({ ...group, segments: damaged })
-        const claim = await claimAll()
-        await outbox.settle({ ...nothing(claim), received: { [one.stream]: [[0, 1]] } })
-        expect((await claimAll()).segments).toEqual(damaged)
-        await outbox.settle(received(claim))
-        expect(await outbox.claim(CLAIM_ALL)).toBeUndefined()
+        const segments = group.segments.map((segment) => ({ ...segment, body: `${segment.body},[]` }))
+        await outbox.append({ ...group, segments })
+        const claim = { segments, reports: [], more: false }
+        const partly = { ...nothing(claim), received: { [one.stream]: [[0, 1]] as [number, number][] } }
+        expect(await outbox.settle(partly)).toEqual({ received: 0, dead: [] })
+        expect(await outbox.settle(received(claim))).toEqual({ received: 3, dead: [] })
+        expect(await outbox.quarantined()).toEqual([])
       })
 
       test('goes together with appends', async () => {
@@ -629,6 +599,9 @@ export function outboxContract(name: string, open: () => Promise<OutboxHome>): v
       expect(await state()).toEqual(before)
     })
 
+    deadLetterContract(() => outbox)
+    rollupContract(() => outbox)
+    damageContract(() => outbox)
     outboxProperty(open)
   })
 }

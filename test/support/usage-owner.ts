@@ -44,6 +44,27 @@ export class UsageOwner {
     return { head: this.head, segments, strict: options.strict ?? false }
   }
 
+  /** Opens a window with a new number, or writes the sum of an open one (`seq`) anew. */
+  rollup(event: string, closesAtMs: number, seq: number = this.#reserve()): AppendGroup {
+    this.texts[seq] = event
+    const { stream, accountTag } = this
+    return { head: this.head, segments: [], strict: false, rollups: [{ stream, seq, accountTag, event, closesAtMs }] }
+  }
+
+  /** Closes a window with its last sum. */
+  close(seq: number, event: string): AppendGroup {
+    this.texts[seq] = event
+    const bytes = new TextEncoder().encode(event).length
+    this.#bytes += bytes
+    const segments = [{ stream: this.stream, first: seq, count: 1, bytes, body: event }]
+    return { head: this.head, segments, strict: false, closed: [seq] }
+  }
+
+  #reserve(): number {
+    this.texts.push('')
+    return this.#appended++
+  }
+
   refuse(code: string): AppendGroup {
     this.#refused[code] = (this.#refused[code] ?? 0) + 1
     return { head: this.head, segments: [], strict: false }

@@ -50,7 +50,7 @@ async function numbersOf(
   }
   if (store !== 'segments' || !isSegment(row)) return undefined
   const { stream, first, count, bytes } = row
-  const [next] = await tables.segmentsWithin(stream, first + 1, first + count - 1)
+  const [next] = count > 1 ? await tables.segmentsWithin(stream, first + 1, first + count - 1) : []
   const behind = Math.min(first + count, next?.first ?? Number.POSITIVE_INFINITY, recorded.get(stream) ?? first + count)
   return behind > first ? { stream, range: [first, behind - 1], bytes } : undefined
 }

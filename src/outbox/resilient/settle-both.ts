@@ -1,0 +1,28 @@
+import type { Outbox, Settled, Settlement } from '../contract.ts'
+import type { Held } from './held.ts'
+
+const NOTHING: Settled = { received: 0, dead: [] }
+
+/** Settles each segment where it is: in what is held, in the primary, or, after a group in doubt, in both. */
+export async function settleBoth(held: Held, primary: Outbox, settlement: Settlement): Promise<Settled> {
+  const { segments, reports } = settlement.claim
+  const known = new Map(segments.map((segment) => [segment, held.knows(segment)]))
+  const part = (where: 'rows' | 'gone' | undefined, ofReports: typeof reports): Settlement => {
+    const chosen = segments.filter((segment) => known.get(segment) === where)
+    return { ...settlement, claim: { segments: chosen, reports: ofReports, more: false } }
+  }
+  const gone = part('gone', [])
+  const stored = part(undefined, reports)
+  const here = await held.settle(part('rows', reports))
+  // Counted already; but a group in doubt may have left its rows in the primary.
+  if (gone.claim.segments.length > 0) await primary.settle(gone).catch(() => undefined)
+  const isTold = segments.length > 0 && stored.claim.segments.length === 0
+  if (isTold) return here
+  const there = await primary.settle(stored).catch((error) => {
+    // It is sent again, and settled then; but what was settled here must be told.
+    const isHere = reports.every(({ id }) => held.streams.has(id))
+    if (here.received + here.dead.length > 0 || (segments.length === 0 && isHere)) return NOTHING
+    throw error
+  })
+  return { received: here.received + there.received, dead: [...here.dead, ...there.dead] }
+}
