@@ -66,7 +66,7 @@ export interface RecordOrder {
 
 /** What the page does in the task that recorded, after it has told the ids to the server. */
 export type Blow =
-  /** Dies while it tells: the server kills it. Half of the events had their append issued before. */
+  /** Dies while it tells: the server kills it. */
   | { readonly kind: 'killed' }
   | { readonly kind: 'close' }
   | { readonly kind: 'navigate'; readonly url: string }
@@ -78,6 +78,7 @@ export interface PageCommands {
   openTab(url: string): void
   start(options: StartOptions): readonly string[]
   record(order: RecordOrder): readonly string[]
+  /** Half of the events have had their append issued when the blow comes, the others have not. */
   recordAndStrike(order: RecordOrder & { readonly blow: Blow }): void
   receipts(): ReceiptReport
   flush(): void

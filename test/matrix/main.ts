@@ -43,13 +43,13 @@ const startedMs = performance.now()
 for (const engine of engines) {
   const driver = DRIVERS[engine]
   try {
-    if (!driver) throw new Error('no driver')
     requireEngine(engine)
   } catch (error) {
     for (const cell of cells) onResult(skipped(engine, cell, (error as Error).message))
     continue
   }
-  if (driver) await runEngine({ engine, driver, world, cells, onResult })
+  await runEngine({ engine, driver, world, cells, onResult })
+  await driver.dispose?.()
 }
 await world.close()
 console.log(tableOf(results))

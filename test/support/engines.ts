@@ -3,27 +3,39 @@
  * Run as a program: `node test/support/engines.ts chromium [firefox] [webkit]`.
  */
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, globSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 export type Engine = 'chromium' | 'firefox' | 'webkit'
 
-const ENGINES: Record<Engine, { programs: string[]; variable: string; packages: string[] }> = {
+interface EngineFacts {
+  readonly programs: readonly string[]
+  /** Where the program lies when it is in no folder of the PATH: a glob or a path. */
+  readonly elsewhere: readonly string[]
+  readonly variable: string
+  readonly packages: readonly string[]
+}
+
+const ENGINES: Record<Engine, EngineFacts> = {
   chromium: {
     programs: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
+    elsewhere: ['/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'],
     variable: 'METERTAP_CHROMIUM',
     packages: ['chromium'],
   },
   firefox: {
     programs: ['firefox-esr', 'firefox'],
+    elsewhere: ['/Applications/Firefox.app/Contents/MacOS/firefox'],
     variable: 'METERTAP_FIREFOX',
     packages: ['firefox-esr'],
   },
   webkit: {
-    programs: ['WebKitWebDriver'],
+    // WebKitGTK's own small browser: unlike a session of its driver, it keeps a profile.
+    programs: ['MiniBrowser'],
+    elsewhere: ['/usr/lib/*/webkit2gtk-4.*/MiniBrowser', '/usr/{lib,libexec}/webkit2gtk-4.*/MiniBrowser'],
     variable: 'METERTAP_WEBKIT',
-    packages: ['webkit2gtk-driver', 'xvfb', 'xauth', 'dbus'],
+    packages: ['webkit2gtk-driver', 'xvfb', 'dbus'],
   },
 }
 
@@ -49,21 +61,19 @@ function isProgram(path: string): boolean {
 
 /** Path of the engine's program, from its environment variable or the PATH; undefined when there is none. */
 export function findEngine(engine: Engine): string | undefined {
-  const { programs, variable } = ENGINES[engine]
+  const { programs, elsewhere, variable } = ENGINES[engine]
   const named = process.env[variable]
   if (named && isProgram(named)) return named
   const folders = (process.env['PATH'] ?? '').split(delimiter)
   const paths = programs.flatMap((program) => folders.map((folder) => join(folder, program)))
-  return [...paths, '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome']
-    .filter((path) => engine === 'chromium' || !path.startsWith('/Applications'))
-    .find(isProgram)
+  return [...paths, ...globSync([...elsewhere])].find(isProgram)
 }
 
 function mayInstall(): boolean {
   return process.getuid?.() === 0 && spawnSync('apt-get', ['--version'], { stdio: 'ignore' }).status === 0
 }
 
-function install(packages: string[]): void {
+function install(packages: readonly string[]): void {
   console.log(`Installing ${packages.join(', ')} …`)
   const options = { stdio: ['ignore', 'ignore', 'inherit'] as ['ignore', 'ignore', 'inherit'] }
   spawnSync('apt-get', ['update', '-qq'], options)

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Engine } from '../../support/engines.ts'
 import type { Blow, RecordOrder, StartOptions } from '../contract.ts'
 import type { Browser } from '../engines/browser.ts'
-import type { Proxy } from '../server/proxy.ts'
+import type { Held, Proxy } from '../server/proxy.ts'
 import type { PageLine } from '../server/switchboard.ts'
 import type { World } from '../server/world.ts'
 import type { Book } from './book.ts'
@@ -23,6 +23,7 @@ export const EVENTS: RecordOrder = { count: 32 }
 /** The agent's own triggers stay out of the way: a cell says when to send. */
 const FLUSH_INTERVAL_MS = 600_000
 const DRAIN_BOUND_MS = 30_000
+const GONE_BOUND_MS = 2_000
 const LOOK_MS = 50
 
 /** Asks until the answer is yes. @throws Error that says what was waited for. */
@@ -102,12 +103,17 @@ export class Stage {
     page.tell('leave', { kind: 'close' })
   }
 
+  /** Waits until the browser has let go of the request, where it does: some keep the connection of a dead page. */
+  async pageGone(held: Held): Promise<void> {
+    await Promise.race([(await held.arrived).ended, delay(GONE_BOUND_MS)])
+  }
+
   async drain(page: PageLine): Promise<void> {
     await until('An empty outbox', async () => (await page.call('waiting')) === 0)
   }
 
   /** Sends, and holds the request on its way to the relay. */
-  async flushIntoHold(page: PageLine): Promise<ReturnType<Proxy['hold']>> {
+  async flushIntoHold(page: PageLine): Promise<Held> {
     const held = this.proxy.hold()
     page.tell('flush')
     await held.arrived

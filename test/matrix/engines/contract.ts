@@ -15,6 +15,8 @@ export interface EngineDriver {
   isRenderer(args: string): boolean
   /** Told when the first page has called. */
   started?(browser: LaunchOptions): Promise<void>
+  /** Ends what was started besides browsers. */
+  dispose?(): Promise<void>
   /** Bounds the storage where that is not a matter of launching. Throws SkipCell where it cannot be done. */
   prepareSmallStorage?(profile: string): Promise<() => Promise<void>>
 }

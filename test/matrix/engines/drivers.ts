@@ -1,5 +1,7 @@
 import type { Engine } from '../../support/engines.ts'
 import { chromium } from './chromium.ts'
 import type { EngineDriver } from './contract.ts'
+import { firefox } from './firefox.ts'
+import { webkit } from './webkit.ts'
 
-export const DRIVERS: Partial<Record<Engine, EngineDriver>> = { chromium }
+export const DRIVERS: Record<Engine, EngineDriver> = { chromium, firefox, webkit }

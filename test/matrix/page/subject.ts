@@ -91,10 +91,10 @@ export class Subject {
   /** One task: record, tell the ids, take the blow. */
   async recordAndStrike(order: RecordOrder & { blow: Blow }, strike: (ids: string[]) => void): Promise<void> {
     const { blow, count } = order
-    const early = blow.kind === 'killed' ? Math.floor(count / 2) : 0
+    const early = Math.floor(count / 2)
     const ids = this.record({ ...order, count: early })
     // A microtask is not a new task: the agent has issued its append by now, and nothing has come of it yet.
-    if (early > 0) await null
+    await null
     ids.push(...this.record({ ...order, count: count - early }))
     strike(ids)
     if (blow.kind === 'upgrade') void upgrade(this.#outbox)

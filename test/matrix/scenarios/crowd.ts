@@ -52,13 +52,12 @@ async function strikeEverywhere(stage: Stage, captain: PageLine): Promise<void> 
 }
 
 async function play(stage: Stage, moment: Moment): Promise<void> {
-  const { book, browser, engine, proxy } = stage
+  const { book, browser, proxy } = stage
   const captain = await openCrowd(stage, moment === 'after durable' ? FLUSH_INTERVAL_MS : 600_000)
   if (moment === 'before durable') {
     // What is recorded before the outbox is open has nowhere to go: here it is open.
     await recordEverywhere(stage, captain)
     await strikeEverywhere(stage, captain)
-    book.nothingMayBeLost = engine === 'chromium'
     return stage.comeBack(await browser.openTab())
   }
   const first = await leader(captain)
@@ -66,9 +65,9 @@ async function play(stage: Stage, moment: Moment): Promise<void> {
     const held = proxy.hold()
     await recordEverywhere(stage, captain)
     await captain.call('crowd', { name: 'flush', args: null, only: [first] })
-    const exchange = await held.arrived
+    await held.arrived
     await captain.call('crowd', { name: 'leave', args: { kind: 'close' }, only: [first] })
-    await exchange.ended
+    await stage.pageGone(held)
     await held.release(pass)
   } else await recordEverywhere(stage, captain)
   // No tab is told to send: those that live on have to see to it.

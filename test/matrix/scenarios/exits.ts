@@ -23,7 +23,7 @@ async function playInFlight(stage: Stage, page: PageLine, { blow, end, next }: E
     await stage.comeBack(await next())
     return held.release(pass)
   }
-  await (await held.arrived).ended
+  await stage.pageGone(held)
   await held.release(pass)
   await stage.comeBack(await next())
 }

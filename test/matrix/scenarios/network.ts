@@ -156,7 +156,7 @@ const offlineStart: Scenario = {
       await proxy.down()
       held.release(cut)
       page.tell('leave', { kind: 'close' })
-      await (await held.arrived).ended
+      await stage.pageGone(held)
     } else if (moment === 'after durable') page.tell('leave', { kind: 'close' })
     else await stage.readReceipts(page)
     world.tokensDown.delete(name)
