@@ -1,5 +1,6 @@
 import { openIdbOutbox } from '../outbox/idb/open.ts'
 import { createMemoryOutbox } from '../outbox/memory/open.ts'
+import { resilientOutbox } from '../outbox/resilient/open.ts'
 import { browserRuntime } from '../runtime/browser.ts'
 import type { Runtime } from '../runtime/contract.ts'
 import { MetertapError } from '../wire/errors.ts'
@@ -7,15 +8,22 @@ import type { Agent } from './agent.ts'
 import { type AgentParts, startAgent } from './create-agent.ts'
 import type { AgentOptions } from './options.ts'
 
+/** What the application hears when events cannot be stored: the reason, and what it means. */
+function inMemory(cause: unknown): MetertapError {
+  const reason = cause instanceof MetertapError ? ` ${cause.message}` : ''
+  const code = cause instanceof MetertapError ? cause.code : 'outbox_unavailable'
+  return new MetertapError(code, `Events are kept in memory and end with this page.${reason}`, {}, cause)
+}
+
 function outboxOpener(runtime: Runtime): AgentParts['openOutbox'] {
-  const { now: clock, newStreamId: random, indexedDB } = runtime
-  return async (name, { onDegraded }) => {
+  const { now: clock, newStreamId: random, indexedDB, setTimer } = runtime
+  return async (name, watch) => {
+    const onDegraded = (cause: unknown) => watch.onDegraded(inMemory(cause))
     try {
-      return await openIdbOutbox({ name, indexedDB, random, clock })
+      const primary = await openIdbOutbox({ name, indexedDB, random, clock, setTimer })
+      return resilientOutbox({ primary, onDegraded, onRecovered: watch.onRecovered })
     } catch (cause) {
-      const reason = cause instanceof MetertapError ? ` ${cause.message}` : ''
-      const text = `Events are kept in memory and end with this page.${reason}`
-      onDegraded(new MetertapError('outbox_unavailable', text, {}, cause))
+      onDegraded(cause)
       return createMemoryOutbox({ random })
     }
   }
