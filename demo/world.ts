@@ -28,8 +28,10 @@ export interface World {
   /** The relay as browsers reach it: through the gate. */
   readonly gate: Gate
   readonly relay: Relay
-  /** The relay's own address; `GET /v1/ledger` wants `adminKey`. */
+  /** The relay's own address. */
   readonly relayUrl: string
+  /** The address of the relay's operator API; it wants `adminKey`. */
+  readonly adminUrl: string
   readonly adminKey: string
   readonly zuora: ZuoraStandIn
   /** Ends all of it and removes the temporary folder. */
@@ -72,7 +74,7 @@ export async function startWorld({ port = 0, dataFolder }: WorldOptions = {}): P
     relayConfig({ folder, zuora, client, relayOrigin: gate.url, siteOrigin: site.url, ...keys }),
   )
   opened.defer(() => relay.stop())
-  const { url: relayUrl } = await relay.start()
+  const { url: relayUrl, adminUrl = '' } = await relay.start()
   relayPort = Number(new URL(relayUrl).port)
 
   const { adminKey, grantSecret } = keys
@@ -81,10 +83,10 @@ export async function startWorld({ port = 0, dataFolder }: WorldOptions = {}): P
     gate,
     outbox: dataFolder === undefined ? `halftone-${randomBytes(4).toString('hex')}` : 'halftone',
     usageToken: createUsageTokens({ relayUrl, keyId: GRANT_KEY_ID, secret: grantSecret }),
-    readLedger: createLedgerReader({ relayUrl, adminKey, upstream: zuora.ledger }),
+    readLedger: createLedgerReader({ adminUrl, adminKey, upstream: zuora.ledger }),
   })
   const all = opened.move()
-  return { pageUrl: site.url, gate, relay, relayUrl, adminKey, zuora, close: () => all.disposeAsync() }
+  return { pageUrl: site.url, gate, relay, relayUrl, adminUrl, adminKey, zuora, close: () => all.disposeAsync() }
 }
 
 interface RelayParts {
@@ -114,7 +116,7 @@ function relayConfig({
     upstream: { restBase: zuora.url, ...client },
     grants: [{ keyId: GRANT_KEY_ID, secret: grantSecret }],
     origins: [siteOrigin],
-    adminKey,
+    admin: { key: adminKey, listen: { port: 0 } },
     limits: { maxEventAgeMs: MAX_EVENT_AGE_MS },
   }
 }

@@ -1,11 +1,13 @@
 export { defineMeter } from './meter/define-meter.ts'
 export { defineRelayConfig, type RelayConfig } from './relay/config/define-config.ts'
 export type {
+  AdminOptions,
   FieldSource,
   MappableEvent,
   MeterRoute,
   RelayLimits,
   RelayOptions,
+  SessionIssuer,
   ZuoraOptions,
 } from './relay/contract.ts'
 export { createRelay, type Relay, type RelayDeps } from './relay/create-relay.ts'

@@ -4,8 +4,8 @@ import type { Ledger } from '../zuora/contract.ts'
 import type { LedgerInfo, LedgerStream } from './contract.ts'
 
 export interface LedgerDeps {
-  /** The relay's own address and the key of its ledger: they stay in the back end. */
-  readonly relayUrl: string
+  /** The address of the relay's operator API and its key: they stay in the back end. */
+  readonly adminUrl: string
   readonly adminKey: string
   readonly upstream: Ledger
 }
@@ -22,7 +22,7 @@ export function createLedgerReader(deps: LedgerDeps): (account: string) => Promi
   const countUpstream = createUpstreamCounter(deps.upstream)
   return async (account) => {
     const headers = { authorization: `Bearer ${deps.adminKey}` }
-    const response = await fetch(`${deps.relayUrl}/v1/ledger?account=${encodeURIComponent(account)}`, { headers })
+    const response = await fetch(`${deps.adminUrl}/v1/ledger?account=${encodeURIComponent(account)}`, { headers })
     if (!response.ok) throw new Error(`The relay's ledger answered ${response.status}.`)
     const rows = answer.parse(await response.json()).streams
     const streams = rows.map((row) => ({ ...row, upstream: countUpstream(row.stream, row.recorded) }))

@@ -36,8 +36,8 @@ const answer = z.object({
 })
 
 /** Asks the relay's ledger first and the upstream after it: an empty relay means that the upstream's figures are final. */
-export async function takeTally({ relayUrl, adminKey, zuora }: World): Promise<Tally> {
-  const response = await fetch(`${relayUrl}/v1/ledger?limit=1`, { headers: { authorization: `Bearer ${adminKey}` } })
+export async function takeTally({ adminUrl, adminKey, zuora }: World): Promise<Tally> {
+  const response = await fetch(`${adminUrl}/v1/ledger?limit=1`, { headers: { authorization: `Bearer ${adminKey}` } })
   if (!response.ok) throw new Error(`The relay's ledger answered ${response.status}.`)
   const { totals, lanes } = answer.parse(await response.json())
   const queued = lanes.reduce((sum, { waiting, inDelivery }) => sum + waiting + inDelivery, 0)

@@ -47,41 +47,119 @@ export interface ZuoraOptions {
   readonly timeoutMs?: number
 }
 
+/**
+ * Who may prove an application's user by its own session JWT (`POST /v1/token` with `{ session, device }`).
+ * Signatures with a public key only.
+ */
+export interface SessionIssuer {
+  /** The JWT's `iss`, exactly. */
+  readonly issuer: string
+  /** The JWT's `aud`, or one of them. */
+  readonly audience: string
+  /** Where the issuer's keys are: https, or http on loopback. Kept for 10 minutes, fetched again for an unknown key. */
+  readonly jwksUrl: string
+  /** Default: RS, PS and ES with 256, 384 and 512, EdDSA, Ed25519. */
+  readonly algorithms?: readonly string[]
+  /** The claim that names who is billed. Default 'sub'. */
+  readonly accountClaim?: string
+  /** The claim that names the device. Default: the `device` that the client sends. */
+  readonly deviceClaim?: string
+  /** Meters that the issuer's users may record. An empty list means none; at most 100. */
+  readonly meters: readonly string[]
+  /** A claim with a list of meter names; only those also in `meters` are allowed. Default: all of `meters`. */
+  readonly metersClaim?: string
+  /** Requests per minute of each device. Default: limits.devicePerMinute. */
+  readonly ratePerMinute?: number
+}
+
+/** Where the operator's API listens: apart from the agents' port, so that it need not be on the internet. */
+export interface AdminOptions {
+  /** Bearer key of every admin request, at least 32 bytes. */
+  readonly key: string
+  /** Default 127.0.0.1:8788. */
+  readonly listen?: { readonly host?: string; readonly port?: number }
+  /** Folder for backups asked for over the API. Default: they are refused. */
+  readonly backupFolder?: string
+}
+
 export interface RelayOptions {
   /** Default 'default'. */
   readonly tenant?: string
-  /** Default 127.0.0.1:8787. */
-  readonly listen?: { readonly host?: string; readonly port?: number }
+  readonly listen?: {
+    /** Default 127.0.0.1. */
+    readonly host?: string
+    /** Default 8787. */
+    readonly port?: number
+    /** How many proxies in front add to X-Forwarded-For; a client's address is read behind them. Default 0: none is believed. */
+    readonly trustedProxies?: number
+  }
   /** The relay's public origin, used as issuer and audience of its tokens. */
   readonly publicUrl: string
   readonly store: { readonly sqlite: string }
   readonly meters: readonly MeterRoute[]
   readonly upstream: ZuoraOptions
   /** Keys of the application's back ends: they sign the grants that POST /v1/token swaps for tokens. */
-  readonly grants: readonly { readonly keyId: string; readonly secret: string }[]
-  /** Browser origins that may call the relay. */
+  readonly grants?: readonly { readonly keyId: string; readonly secret: string }[]
+  /** Issuers of the application's session JWTs, which POST /v1/token swaps for tokens too. */
+  readonly sessions?: readonly SessionIssuer[]
+  /**
+   * Browser origins that may call the relay: exact, no wildcard. An Electron app's pages have 'null' (from files) or their
+   * own scheme ('app://acme'); both are allowed only by standing here. 'null' is also what any sandboxed frame sends.
+   */
   readonly origins: readonly string[]
-  /** Key for GET /v1/ledger (Bearer). No key: the endpoint answers 404. */
-  readonly adminKey?: string
+  /** Without it (and without METERTAP_ADMIN_KEY) there is no admin API. */
+  readonly admin?: AdminOptions
   readonly limits?: Partial<RelayLimits>
-  /** Life of an issued token, s. Default 900, at most 900. */
+  /** Life of an issued token, s: 600–900. Default 900. */
   readonly tokenLifeS?: number
+  /** Days until the next key signs tokens. Default 30. */
+  readonly signingKeyDays?: number
 }
 
-/** Caps on what a client may send. */
+/** Caps on what a client may send, and on what the relay takes on. */
 export interface RelayLimits {
   /** Compressed request body. Default 1 MiB. */
   readonly maxWireBytes: number
   /** Inflated request body. Default 8 MiB. */
   readonly maxBodyBytes: number
+  /** Inflated bytes for each byte on the wire; bodies up to 1 MiB may have any. Default 200. */
+  readonly maxInflateRatio: number
+  /** Commas and opening brackets in a body, as an upper estimate of its values. Default 1,000,000. */
+  readonly maxValues: number
   /** One event's JSON. Default 64 KiB. */
   readonly maxEventBytes: number
   /** Default 10,000. */
   readonly maxEventsPerBatch: number
-  /** Default 32. */
+  /** Levels of nesting in an event's data. Default 32. */
   readonly maxDepth: number
+  /** Keys in an event's data, on all levels. Default 1,000. */
+  readonly maxKeys: number
+  /** UTF-16 units of one string or key in an event's data. Default 65,536. */
+  readonly maxStringChars: number
   /** Oldest event taken, ms before now. Default 60 days (the longest that the upstream's Deduplicator remembers). */
   readonly maxEventAgeMs: number
   /** How far ahead of the relay's clock an event may be. Default 24 h. */
   readonly maxEventAheadMs: number
+  /** How long a request's body may take to arrive, ms. Default 30,000. */
+  readonly bodyTimeoutMs: number
+  /** Inflated bodies in memory, all requests with a good token together; others have a quarter of it. Default 32 MiB. */
+  readonly maxOpenBytes: number
+  /** Requests of one device at a time. Default 8. */
+  readonly maxOpenPerDevice: number
+  /** Connections to the agents' port. Default 10,000. */
+  readonly maxConnections: number
+  /** Requests a minute from one address (IPv6: one /64); a whole minute's may come at once. Default 3,000. */
+  readonly addressPerMinute: number
+  /** Requests a minute of one device, unless its token says otherwise. Default 600. */
+  readonly devicePerMinute: number
+  /** Requests a minute of one account. Default 6,000. */
+  readonly accountPerMinute: number
+  /** Requests a minute altogether. Default 60,000. */
+  readonly tenantPerMinute: number
+  /** Below this much free disk space nothing is taken, bytes. Default 256 MiB. */
+  readonly minFreeDiskBytes: number
+  /** While commits take longer than this (recent average), nothing is taken, ms. Default 5,000. */
+  readonly maxCommitMs: number
+  /** Events stored and not yet accepted upstream; beyond it nothing is taken. Default 50,000,000. */
+  readonly maxBacklogEvents: number
 }

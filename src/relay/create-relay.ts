@@ -1,32 +1,33 @@
 import { MetertapError } from '../wire/errors.ts'
-import { createAcceptBatch } from './accept/accept-batch.ts'
+import { assemble, type Parts } from './assemble.ts'
 import type { RelayConfig } from './config/define-config.ts'
-import { type Environment, type RelaySettings, resolveConfig } from './config/resolve-config.ts'
+import type { SecretSources } from './config/fill-secrets.ts'
+import { type RelaySettings, resolveConfig } from './config/resolve-config.ts'
 import { defaultDeps } from './default-deps.ts'
 import type { Forwarder } from './forward/contract.ts'
-import { createApp } from './http/app.ts'
+import type { RequestInfo } from './http/env.ts'
 import { listen, type RunningServer } from './http/server.ts'
 import { createTurnstile } from './http/turnstile.ts'
 import type { Log } from './log.ts'
+import type { Tracer } from './operate/tracing.ts'
 import type { RelayStore } from './store/contract.ts'
-import { createAccessTokens } from './tokens/access-token.ts'
-import { loadSigningKey } from './tokens/signing-key.ts'
-import { createGrantVerifier } from './tokens/verify-grant.ts'
 
 /** What the relay takes from outside; every one has a default. */
-export interface RelayDeps {
+export interface RelayDeps extends SecretSources {
   /** Wall clock, ms since 1970. Default Date.now. */
   readonly clock: () => number
   /** 0 ≤ random() < 1, for backoff. Default Math.random. */
   readonly random: () => number
   /** Default crypto.randomUUID. */
   readonly uuid: () => string
-  /** Calls the upstream. Default the global fetch. */
+  /** Calls the upstream and the session issuers' key sets. Default the global fetch. */
   readonly fetch: typeof fetch
   /** Default: nothing is logged. */
   readonly log: Log
-  /** Where secrets that the configuration leaves out come from. Default process.env. */
-  readonly environment: Environment
+  /** Default: the one of the application's OpenTelemetry, which does nothing without an SDK. */
+  readonly tracer: Tracer
+  /** Free bytes of the disk that a file is on. Default: the system's. */
+  readonly freeDiskBytes: (path: string) => Promise<number>
   /** Default: SQLite, where the configuration says. The relay closes it. */
   readonly openStore: (settings: RelaySettings) => RelayStore
   /** Default: the forwarder to Zuora. */
@@ -34,10 +35,15 @@ export interface RelayDeps {
 }
 
 export interface Relay {
-  /** Answers one request; works in any web-standard server, without start() too. */
-  fetch(request: Request): Promise<Response>
-  /** Starts forwarding and listens where the configuration says. Errors: MetertapError bad_option. */
-  start(): Promise<{ readonly url: string }>
+  /** Answers one request of an agent; works in any web-standard server, without start() too. */
+  fetch(request: Request, info?: RequestInfo): Promise<Response>
+  /** Answers one request of the operator. Without `admin` in the configuration: 404. */
+  adminFetch(request: Request): Promise<Response>
+  /**
+   * Starts forwarding and listens where the configuration says; `adminUrl` is there when it has `admin`.
+   * Errors: MetertapError bad_option.
+   */
+  start(): Promise<{ readonly url: string; readonly adminUrl?: string }>
   /** Answers 503 to what is new, waits for open requests (10 s at most) and upstream calls, closes the store. */
   stop(): Promise<void>
   readonly store: RelayStore
@@ -46,6 +52,9 @@ export interface Relay {
 }
 
 const STOP_GRACE_MS = 10_000
+/** Beyond the time that a body has: the body's own deadline answers, this one cuts off. */
+const REQUEST_MARGIN_MS = 10_000
+const ADMIN_CONNECTIONS = 100
 
 /**
  * Makes a relay: it issues tokens to agents, takes their batches into its store and forwards them.
@@ -58,67 +67,60 @@ const STOP_GRACE_MS = 10_000
  */
 export async function createRelay(config: RelayConfig, given: Partial<RelayDeps> = {}): Promise<Relay> {
   const deps = defaultDeps(given)
-  const settings = resolveConfig(config, deps.environment)
+  const settings = resolveConfig(config, deps)
   const store = deps.openStore(settings)
   try {
-    return await assemble(settings, store, deps)
+    const turnstile = createTurnstile()
+    return toRelay(await assemble(settings, store, deps, turnstile.isClosed), settings, turnstile)
   } catch (error) {
     await store.close()
     throw error
   }
 }
 
-async function assemble(settings: RelaySettings, store: RelayStore, deps: RelayDeps): Promise<Relay> {
-  const { clock, log, uuid } = deps
-  const { limits, metersByName, origins, publicUrl, tenant, tokenLifeS, adminKey } = settings
-  const key = await loadSigningKey(store)
-  const forwarder = deps.createForwarder(store, settings)
-  const turnstile = createTurnstile()
-  const app = createApp({
-    adminKey,
-    origins,
-    limits,
-    store,
-    forwarder,
-    key,
-    clock,
-    log,
-    isStopping: turnstile.isClosed,
-    tokens: createAccessTokens({ key, publicUrl, tenant, lifeS: tokenLifeS, clock, uuid }),
-    verifyGrant: createGrantVerifier({ store, secrets: secretsOf(settings), clock, log }),
-    acceptBatch: createAcceptBatch({
-      store,
-      meters: metersByName,
-      limits,
-      clock,
-      log,
-      wake: (lane) => forwarder.wake(lane),
-    }),
-  })
-  const answer = (request: Request): Promise<Response> => turnstile.pass(async () => await app.fetch(request))
-  let started: Promise<RunningServer> | undefined
+function toRelay(parts: Parts, settings: RelaySettings, turnstile: ReturnType<typeof createTurnstile>): Relay {
+  const { store, forwarder } = parts
+  const answer: Relay['fetch'] = (request, info = {}) =>
+    turnstile.pass(async () => await parts.app.fetch(request, info))
+  const answerAdmin: Relay['adminFetch'] = (request) =>
+    turnstile.pass(async () => await parts.adminApp.fetch(request, {}))
+  let started: Promise<RunningServer[]> | undefined
   let stopped: Promise<void> | undefined
 
-  async function listenAndForward(): Promise<RunningServer> {
-    const server = await listen(answer, settings.listen)
+  async function listenAndForward(): Promise<RunningServer[]> {
+    const { limits, admin } = settings
+    const requestTimeoutMs = limits.bodyTimeoutMs + REQUEST_MARGIN_MS
+    const { maxConnections } = limits
+    const servers = [await listen(answer, { ...settings.listen, maxConnections, requestTimeoutMs })]
+    if (admin !== undefined) {
+      const place = { ...admin.listen, trustedProxies: 0, maxConnections: ADMIN_CONNECTIONS, requestTimeoutMs }
+      servers.push(
+        await listen(answerAdmin, place).catch(async (error: unknown) => {
+          await servers[0]?.close(0)
+          throw error
+        }),
+      )
+    }
     forwarder.start()
-    return server
+    return servers
   }
 
   async function drain(): Promise<void> {
     turnstile.close()
-    const server = await started?.catch(() => undefined)
-    await Promise.all([server?.close(STOP_GRACE_MS), turnstile.idle(STOP_GRACE_MS), forwarder.stop()])
+    const servers = (await started?.catch(() => [])) ?? []
+    const closing = servers.map((server) => server.close(STOP_GRACE_MS))
+    await Promise.all([...closing, turnstile.idle(STOP_GRACE_MS), forwarder.stop()])
     await store.close()
   }
 
   return {
     fetch: answer,
+    adminFetch: answerAdmin,
     async start() {
       if (turnstile.isClosed()) throw new MetertapError('closed', 'The relay was stopped: make a new one.')
       started ??= listenAndForward()
-      const { url } = await started
-      return { url }
+      const [server, admin] = await started
+      return { url: server?.url as string, ...(admin === undefined ? {} : { adminUrl: admin.url }) }
     },
     stop() {
       stopped ??= drain()
@@ -127,9 +129,4 @@ async function assemble(settings: RelaySettings, store: RelayStore, deps: RelayD
     store,
     forwarder,
   }
-}
-
-function secretsOf({ grants }: RelaySettings): ReadonlyMap<string, Uint8Array> {
-  const encoder = new TextEncoder()
-  return new Map(grants.map(({ keyId, secret }) => [keyId, encoder.encode(secret)]))
 }

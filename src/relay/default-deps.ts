@@ -1,5 +1,9 @@
+import { readFileSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { RelayDeps } from './create-relay.ts'
 import { createForwarder } from './forward/create-forwarder.ts'
+import { defaultTracer } from './operate/tracing.ts'
 import { openSqliteStore } from './store/sqlite/open-sqlite-store.ts'
 
 /** The parts that createRelay() uses unless it is given others. */
@@ -10,7 +14,10 @@ export function defaultDeps(given: Partial<RelayDeps>): RelayDeps {
     uuid: () => crypto.randomUUID(),
     fetch: (...call: Parameters<typeof fetch>) => fetch(...call),
     log: () => {},
+    tracer: defaultTracer(),
     environment: process.env,
+    readFile: (path: string) => readFileSync(path, 'utf8'),
+    freeDiskBytes,
     ...given,
   }
   const { clock, random, uuid, log } = deps
@@ -20,4 +27,9 @@ export function defaultDeps(given: Partial<RelayDeps>): RelayDeps {
       createForwarder({ store, routes: meters, upstream, owner: uuid(), clock, random, fetch: deps.fetch, log }),
     ...deps,
   }
+}
+
+async function freeDiskBytes(path: string): Promise<number> {
+  const { bavail, bsize } = await statfs(dirname(path))
+  return bavail * bsize
 }

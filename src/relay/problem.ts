@@ -8,22 +8,32 @@ export type ProblemCode =
   | 'unsupported_version'
   | 'unauthorized'
   | 'token_expired'
+  | 'token_revoked'
   | 'wrong_audience'
   | 'wrong_issuer'
   | 'invalid_grant'
   | 'grant_expired'
   | 'grant_used'
+  | 'invalid_session'
+  | 'session_expired'
   | 'not_found'
   | 'method_not_allowed'
+  | 'body_timeout'
+  | 'conflict'
   | 'body_too_large'
   | 'inflated_too_large'
+  | 'ratio_too_high'
+  | 'too_complex'
   | 'too_many_events'
   | 'unsupported_encoding'
   | 'unsupported_media_type'
+  | 'rate_limited'
   | 'internal'
+  | 'overloaded'
   | 'unavailable'
 
-const KNOWN: Readonly<Record<ProblemCode, readonly [status: number, title: string]>> = {
+/** Every refusal of a whole request: its status and title. */
+export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, title: string]>> = {
   not_json: [400, 'The body is not JSON'],
   not_gzip: [400, 'The body is not gzip'],
   invalid_request: [400, 'The request does not fit'],
@@ -31,19 +41,28 @@ const KNOWN: Readonly<Record<ProblemCode, readonly [status: number, title: strin
   unsupported_version: [400, 'The wire version is not supported'],
   unauthorized: [401, 'The token is not accepted'],
   token_expired: [401, 'The token has expired'],
+  token_revoked: [401, 'The token was revoked'],
   wrong_audience: [401, 'The token is for another relay'],
   wrong_issuer: [401, 'The token is from another issuer'],
   invalid_grant: [401, 'The grant is not accepted'],
   grant_expired: [401, 'The grant has expired'],
   grant_used: [401, 'The grant was used before'],
+  invalid_session: [401, 'The session is not accepted'],
+  session_expired: [401, 'The session has expired'],
   not_found: [404, 'There is nothing here'],
   method_not_allowed: [405, 'The method is not allowed here'],
+  body_timeout: [408, 'The body came too slowly'],
+  conflict: [409, 'It cannot be done in this state'],
   body_too_large: [413, 'The body is too large'],
   inflated_too_large: [413, 'The inflated body is too large'],
+  ratio_too_high: [413, 'The body is compressed too much'],
+  too_complex: [413, 'The body has too many values'],
   too_many_events: [413, 'The batch has too many entries'],
   unsupported_encoding: [415, 'The content encoding is not supported'],
   unsupported_media_type: [415, 'The content type is not supported'],
+  rate_limited: [429, 'Too many requests'],
   internal: [500, 'The relay failed'],
+  overloaded: [503, 'The relay has too much to do'],
   unavailable: [503, 'The relay cannot take this now'],
 }
 
@@ -61,7 +80,7 @@ export class HttpProblem extends Error {
   constructor(code: ProblemCode, detail: string, headers: Readonly<Record<string, string>> = {}) {
     super(detail)
     this.code = code
-    this.status = KNOWN[code][0]
+    this.status = PROBLEMS[code][0]
     this.headers = headers
   }
 }
@@ -70,7 +89,7 @@ export class HttpProblem extends Error {
 export function problemResponse(problem: HttpProblem): Response {
   const body: Problem = {
     type: `urn:metertap:problem:${problem.code}`,
-    title: KNOWN[problem.code][1],
+    title: PROBLEMS[problem.code][1],
     status: problem.status,
     detail: problem.message,
     code: problem.code,

@@ -31,6 +31,8 @@ export interface TestRelay {
   grant(overrides?: Partial<Parameters<typeof createGrant>[0]>): Promise<string>
   token(meters?: readonly string[]): Promise<string>
   request(path: string, init?: RequestInit): Promise<Response>
+  /** A request of the operator's. */
+  adminRequest(path: string, init?: RequestInit): Promise<Response>
   /** POST /v1/events with a token for every meter. */
   send(batch: unknown, token?: string): Promise<Response>
   close(): Promise<void>
@@ -84,6 +86,8 @@ export async function openTestRelay(
       { clock: () => clock.nowMs, uuid: () => `grant-${grants++}` },
     )
   const request: TestRelay['request'] = (path, init) => relay.fetch(new Request(`${PUBLIC_URL}${path}`, init))
+  const adminRequest: TestRelay['request'] = (path, init) =>
+    relay.adminFetch(new Request(`http://admin.example.com${path}`, init))
   const token: TestRelay['token'] = async (names) => {
     const body = JSON.stringify({ grant: await grant(names === undefined ? {} : { meters: names }) })
     const response = await request('/v1/token', {
@@ -102,6 +106,7 @@ export async function openTestRelay(
     grant,
     token,
     request,
+    adminRequest,
     async send(batch, given) {
       const headers = { Authorization: `Bearer ${given ?? (await token())}`, 'Content-Type': 'application/json' }
       return await request('/v1/events', { method: 'POST', headers, body: JSON.stringify(batch) })

@@ -172,6 +172,8 @@ describe('POST /v1/events', () => {
     const store = {
       secret: async (_name: string, create: () => Promise<string>) => await create(),
       useNonce: async () => true,
+      revokedBefore: async () => 0,
+      backlog: async () => [],
       accept: async () => ({ received: { [STREAM]: [[0, 0]] }, stored: 1, duplicates: 0, rejected: [refusal] }),
       close: async () => {},
     } as unknown as RelayStore

@@ -1,20 +1,33 @@
 import { describe, expect, test } from 'vitest'
-import { resolveConfig } from '../../src/relay/config/resolve-config.ts'
+import { type RelaySettings, resolveConfig } from '../../src/relay/config/resolve-config.ts'
 import { createRelay, defineRelayConfig, type MetertapError } from '../../src/relay.ts'
 import { ADMIN_KEY, calls, GRANT_SECRET, route, storage } from '../support/relay-fixture.ts'
 
+function resolve(
+  config: unknown,
+  environment: Record<string, string> = {},
+  files: Record<string, string> = {},
+): RelaySettings {
+  const readFile = (path: string): string => {
+    if (files[path] === undefined) throw new Error('ENOENT')
+    return files[path]
+  }
+  return resolveConfig(config, { environment, readFile })
+}
+
+const grants = [{ keyId: 'app', secret: GRANT_SECRET }]
 const good = defineRelayConfig({
   publicUrl: 'https://usage.example.com',
   store: { sqlite: './usage.db' },
   meters: [route(calls)],
   upstream: { restBase: 'https://rest.zuora.com', clientId: 'id', clientSecret: 'secret' },
-  grants: [{ keyId: 'app', secret: GRANT_SECRET }],
+  grants,
   origins: ['https://app.example.com', 'http://localhost:5173', 'null'],
 })
 
 function problemsOf(config: unknown, environment: Record<string, string> = {}): string[] {
   try {
-    resolveConfig(config, environment)
+    resolve(config, environment)
     return []
   } catch (error) {
     const { code, detail } = error as MetertapError
@@ -27,7 +40,7 @@ function problemsOf(config: unknown, environment: Record<string, string> = {}): 
 function change(path: string, value: unknown): unknown {
   const copy: Record<string, unknown> = { ...good, listen: {}, limits: {}, upstream: { ...good.upstream } }
   copy.meters = [{ meter: { ...calls }, upstream: { ...good.meters[0]?.upstream } }]
-  copy.grants = [{ ...good.grants[0] }]
+  copy.grants = [{ ...grants[0] }]
   const keys = path.split('.')
   const last = keys.pop() as string
   let place = copy
@@ -38,7 +51,7 @@ function change(path: string, value: unknown): unknown {
 }
 
 test('defaults are those of the contract', () => {
-  expect(resolveConfig(good, {})).toMatchObject({
+  expect(resolve(good)).toMatchObject({
     tenant: 'default',
     listen: { host: '127.0.0.1', port: 8787 },
     tokenLifeS: 900,
@@ -56,8 +69,8 @@ test('defaults are those of the contract', () => {
 
 test('what is given stands, and the rest keeps its default', () => {
   const limits = { maxDepth: 3, maxEventBytes: undefined as never }
-  const settings = resolveConfig({ ...good, tenant: 't', listen: { port: 0 }, limits, tokenLifeS: 60 }, {})
-  expect(settings).toMatchObject({ tenant: 't', listen: { host: '127.0.0.1', port: 0 }, tokenLifeS: 60 })
+  const settings = resolve({ ...good, tenant: 't', listen: { port: 0 }, limits, tokenLifeS: 660 })
+  expect(settings).toMatchObject({ tenant: 't', listen: { host: '127.0.0.1', port: 0 }, tokenLifeS: 660 })
   expect(settings.limits).toMatchObject({ maxDepth: 3, maxEventBytes: 65_536 })
 })
 
@@ -76,9 +89,9 @@ describe('secrets', () => {
   }
 
   test('may come from the environment; the configuration goes before it', () => {
-    expect(resolveConfig(bare, environment)).toMatchObject({
+    expect(resolve(bare, environment)).toMatchObject({
       upstream: { clientId: 'id from outside', clientSecret: 'secret from outside' },
-      adminKey: ADMIN_KEY,
+      admin: { key: ADMIN_KEY, listen: { host: '127.0.0.1', port: 8788 } },
       grants: [{ secret: 'grant secret from outside, long enough' }, { secret: GRANT_SECRET }],
     })
   })
@@ -93,7 +106,7 @@ describe('secrets', () => {
 
   test('are never in an error', () => {
     const short = 'short-secret'
-    const config = { ...good, grants: [{ keyId: 'app', secret: short }], adminKey: short, tenant: 7 }
+    const config = { ...good, grants: [{ keyId: 'app', secret: short }], admin: { key: short }, tenant: 7 }
     const problems = problemsOf(config)
     expect(problems).toHaveLength(3)
     expect(problems.join()).not.toContain(short)
@@ -132,17 +145,17 @@ const cases: [path: string, value: unknown, problem: RegExp][] = [
   ['upstream.environment', 'test', /^upstream\.environment does not fit: give api-sandbox/],
   ['upstream.timeoutMs', 0, /^upstream\.timeoutMs does not fit: give a whole number from 1/],
   ['grants', [], /^grants does not fit: give at least one/],
-  ['grants', [good.grants[0], good.grants[0]], /^grants does not fit: give each keyId once/],
+  ['grants', [grants[0], grants[0]], /^grants does not fit: give each keyId once/],
   ['grants.0.secret', 'x'.repeat(31), /^grants\[0\]\.secret does not fit: give at least 32 random bytes/],
   ['origins', ['*'], /^origins\[0\] does not fit: give an origin/],
   ['origins', ['https://app.example.com/'], /^origins\[0\] does not fit/],
   ['origins', undefined, /^origins is missing/],
-  ['adminKey', 'x', /^adminKey does not fit: .*METERTAP_ADMIN_KEY/],
+  ['admin', { key: 'x' }, /^admin\.key does not fit: .*METERTAP_ADMIN_KEY/],
   ['listen.port', 65_536, /^listen\.port does not fit: give a whole number from 0 to 65535/],
   ['listen.port', '8787', /^listen\.port does not fit/],
   ['limits.maxDepth', 0, /^limits\.maxDepth does not fit/],
   ['limits.maxEvents', 5, /^limits has an unknown key maxEvents: known are maxWireBytes, maxBodyBytes/],
-  ['tokenLifeS', 901, /^tokenLifeS does not fit: give a whole number from 30 to 900/],
+  ['tokenLifeS', 901, /^tokenLifeS does not fit: give a whole number from 600 to 900/],
   ['tenants', 'x', /^the configuration has an unknown key tenants: known are tenant, listen/],
 ]
 test.each(cases)('%s = %j', (path, value, problem) => {

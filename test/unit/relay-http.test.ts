@@ -18,7 +18,7 @@ let relay: TestRelay
 let token: string
 beforeEach(async () => {
   const limits = { maxWireBytes: 4096, maxBodyBytes: 16_384, maxEventsPerBatch: 10 }
-  relay = await openTestRelay({ limits, adminKey: ADMIN_KEY })
+  relay = await openTestRelay({ limits, admin: { key: ADMIN_KEY } })
   token = await relay.token()
 })
 afterEach(() => relay.close())
@@ -210,7 +210,7 @@ describe('other origins', () => {
     for (const body of [good, 'broken']) {
       const { headers } = await post(body, { Origin: ORIGIN })
       expect(headers.get('access-control-allow-origin')).toBe(ORIGIN)
-      expect(headers.get('access-control-expose-headers')).toBe('Retry-After')
+      expect(headers.get('access-control-expose-headers')).toBe('Retry-After,RateLimit,RateLimit-Policy')
       expect(headers.get('vary')).toBe('Origin')
     }
   })
@@ -247,7 +247,7 @@ describe('the rest', () => {
   })
 
   test('an error of the relay’s own is 500, with nothing of its cause', async () => {
-    relay.relay.store.accept = () => {
+    relay.relay.store.revokedBefore = () => {
       throw new TypeError('a bug')
     }
     const refusal = await readProblem(await post(good))
@@ -266,7 +266,7 @@ describe('the rest', () => {
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify({ grant }),
     })
-    await relay.request('/v1/ledger', { headers: { Authorization: `Bearer ${ADMIN_KEY}` } })
+    await relay.adminRequest('/v1/ledger', { headers: { Authorization: `Bearer ${ADMIN_KEY}` } })
     const text = JSON.stringify(
       relay.log.map(({ fields, ...entry }) => ({ ...entry, fields: String(JSON.stringify(fields)) })),
     )
@@ -277,7 +277,7 @@ describe('the rest', () => {
 
 describe('the operator’s view', () => {
   const get = (path: string, key?: string): Promise<Response> =>
-    relay.request(path, key === undefined ? {} : { headers: { Authorization: `Bearer ${key}` } })
+    relay.adminRequest(path, key === undefined ? {} : { headers: { Authorization: `Bearer ${key}` } })
 
   test('the ledger, by account and stream', async () => {
     await post(good)
@@ -318,7 +318,7 @@ describe('the operator’s view', () => {
       expect(await readProblem(await get(path, key))).toMatchObject({ status: 401, code: 'unauthorized' })
     }
     const keyless = await openTestRelay()
-    expect(await readProblem(await keyless.request(path))).toMatchObject({ status: 404, code: 'not_found' })
+    expect(await readProblem(await keyless.adminRequest(path))).toMatchObject({ status: 404, code: 'not_found' })
     await keyless.close()
   })
 })

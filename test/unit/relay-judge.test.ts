@@ -8,11 +8,10 @@ import { rejection } from '../../src/wire/contract.ts'
 import { batchOf, calls, goodEvent, NOW_MS, OTHER_STREAM, STREAM } from '../support/relay-fixture.ts'
 
 const limits = {
-  maxWireBytes: 1,
-  maxBodyBytes: 1,
   maxEventBytes: 200,
-  maxEventsPerBatch: 100,
   maxDepth: 4,
+  maxKeys: 6,
+  maxStringChars: 150,
   maxEventAgeMs: 10_000,
   maxEventAheadMs: 5_000,
 }
@@ -36,7 +35,6 @@ describe('a bad event between two good ones', () => {
     ['bad_event', null],
     ['bad_event', {}],
     ['bad_event', ['calls', NOW_MS]],
-    ['bad_event', ['calls', NOW_MS, { quantity: 1 }, 'more']],
     ['bad_event', [7, NOW_MS, {}]],
     ['unknown_meter', ['other', NOW_MS, {}]],
     ['unknown_meter', ['__proto__', NOW_MS, {}]],
@@ -48,8 +46,19 @@ describe('a bad event between two good ones', () => {
     ['too_far_ahead', ['calls', NOW_MS + 5_001, { quantity: 1 }]],
     ['invalid_data', ['calls', NOW_MS, { quantity: 'x' }]],
     ['invalid_data', ['calls', NOW_MS, null]],
-    ['event_too_large', ['loose', NOW_MS, 'x'.repeat(200)]],
+    ['bad_event', ['calls', NOW_MS, { quantity: 1 }, 'key', 'more']],
+    ['bad_idempotency_key', ['calls', NOW_MS, { quantity: 1 }, '']],
+    ['bad_idempotency_key', ['calls', NOW_MS, { quantity: 1 }, null]],
+    ['bad_idempotency_key', ['calls', NOW_MS, { quantity: 1 }, 7]],
+    ['bad_idempotency_key', ['calls', NOW_MS, { quantity: 1 }, 'x'.repeat(201)]],
+    ['bad_idempotency_key', ['calls', NOW_MS, { quantity: 1 }, 'a\ud800b']],
+    ['bad_idempotency_key', ['calls', NOW_MS, { quantity: 1 }, 'a\u0000b']],
+    ['event_too_large', ['loose', NOW_MS, ['x'.repeat(100), 'x'.repeat(100)]]],
     ['event_too_large', ['loose', NOW_MS, 'ü'.repeat(100)]],
+    ['string_too_long', ['loose', NOW_MS, 'x'.repeat(151)]],
+    ['string_too_long', ['loose', NOW_MS, [{ a: 'x'.repeat(151) }]]],
+    ['string_too_long', ['loose', NOW_MS, { ['x'.repeat(151)]: 1 }]],
+    ['too_many_keys', ['loose', NOW_MS, { a: 1, b: { c: 1, d: [{ e: 1 }, { f: 1, g: 1 }] } }]],
     ['too_deep', ['loose', NOW_MS, nested(5)]],
     ['forbidden_key', ['loose', NOW_MS, JSON.parse('{"a":[{"__proto__":{"admin":true}}]}')]],
     ['forbidden_key', ['loose', NOW_MS, { constructor: 1 }]],
@@ -72,11 +81,25 @@ describe('a bad event between two good ones', () => {
         ['calls', NOW_MS - 10_000, { quantity: 1 }],
         ['calls', NOW_MS + 5_000, { quantity: 1 }],
         ['loose', NOW_MS, nested(4)],
-        ['loose', NOW_MS, 'x'.repeat(200 - JSON.stringify(['loose', NOW_MS, '']).length)],
+        [
+          'loose',
+          NOW_MS,
+          ['x'.repeat(150), 'x'.repeat(200 - 150 - JSON.stringify(['loose', NOW_MS, ['', '']]).length)],
+        ],
+        ['loose', NOW_MS, { a: 1, b: { c: 1, d: [{ e: 1 }, { f: 1 }] } }],
       ]),
     )
     expect(rejected).toEqual([])
-    expect(events).toHaveLength(4)
+    expect(events).toHaveLength(5)
+  })
+
+  test('an idempotency key goes with its event', async () => {
+    const key = 'order 7 · 🧾'
+    const { events } = await judgeBatch(batchOf([[...goodEvent(), key], goodEvent()]))
+    expect(events).toEqual([
+      expect.objectContaining({ seq: 0, idempotencyKey: key }),
+      expect.not.objectContaining({ idempotencyKey: expect.anything() }),
+    ])
   })
 
   test('a meter that the token does not name; an empty list names none', async () => {

@@ -44,7 +44,8 @@ function swap(body: unknown, headers: Record<string, string> = {}): Promise<Resp
 
 /** The relay's own private key, as a thief would have it. */
 async function stolenKey(): Promise<{ jwk: JWK; kid: string }> {
-  const jwk = JSON.parse(await relay.relay.store.secret('signing-key', async () => '')) as JWK
+  const ring = JSON.parse(await relay.relay.store.secret('signing-keys', async () => '')) as { keys: { jwk: JWK }[] }
+  const { jwk } = ring.keys[0] as { jwk: JWK }
   const { keys } = (await (await relay.request('/.well-known/jwks.json')).json()) as { keys: { kid: string }[] }
   return { jwk, kid: keys[0]?.kid ?? '' }
 }
@@ -237,7 +238,7 @@ describe('access tokens', () => {
         const { jwk } = await stolenKey()
         const publicBytes = base64url.decode(jwk.x ?? '')
         return await new SignJWT(decodeJwt(await signToken()))
-          .setProtectedHeader({ alg: 'HS256', typ: 'at+jwt' })
+          .setProtectedHeader({ alg: 'HS256', typ: 'at+jwt', kid: (await stolenKey()).kid })
           .sign(publicBytes)
       },
     ],

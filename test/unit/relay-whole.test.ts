@@ -23,7 +23,10 @@ async function startUpstream(): Promise<ZuoraStandIn> {
   return upstream
 }
 
-async function startRelay(sqlite: string, upstream: ZuoraStandIn): Promise<{ relay: Relay; url: string }> {
+async function startRelay(
+  sqlite: string,
+  upstream: ZuoraStandIn,
+): Promise<{ relay: Relay; url: string; adminUrl?: string }> {
   const fields = { CustomerId: 'account', UsageIdentifier: 'id', UsageDate: 'at', Quantity: 'data.quantity' } as const
   const relay = await createRelay(
     {
@@ -34,7 +37,7 @@ async function startRelay(sqlite: string, upstream: ZuoraStandIn): Promise<{ rel
       upstream: { restBase: upstream.url, ...CLIENT },
       grants: [{ keyId: 'app', secret: GRANT_SECRET }],
       origins: [ORIGIN],
-      adminKey: ADMIN_KEY,
+      admin: { key: ADMIN_KEY, listen: { port: 0 } },
     },
     { environment: {} },
   )
@@ -86,7 +89,7 @@ test('from a grant to the upstream’s ledger, through a restart while the upstr
 
   const headers = { Authorization: `Bearer ${ADMIN_KEY}` }
   await vi.waitFor(async () => {
-    const ledger = await (await fetch(`${second.url}/v1/ledger`, { headers })).json()
+    const ledger = await (await fetch(`${second.adminUrl}/v1/ledger`, { headers })).json()
     expect(ledger).toMatchObject({
       totals: { recorded: 20, received: 20, forwarded: 20, rejected: 0, dead: 0, missing: 0 },
       forwarding: [{ lane: 'calls' }],

@@ -4,8 +4,10 @@ import { covers } from '../../wire/ranges.ts'
 import type { Claims } from '../claims.ts'
 import type { RelayLimits } from '../contract.ts'
 import type { Log } from '../log.ts'
+import type { Instruments } from '../operate/instruments.ts'
+import { inSpan, type Tracer } from '../operate/tracing.ts'
 import { unavailable } from '../problem.ts'
-import type { AcceptResult, RelayStore } from '../store/contract.ts'
+import type { AcceptRequest, AcceptResult, RelayStore } from '../store/contract.ts'
 import { type Judgement, judge } from './judge.ts'
 import type { StreamSeq } from './judge-place.ts'
 
@@ -15,6 +17,10 @@ export interface AcceptBatchDeps {
   readonly limits: RelayLimits
   readonly clock: () => number
   readonly log: Log
+  readonly instruments: Pick<Instruments, 'batch'>
+  readonly tracer: Tracer
+  /** Told how long a commit took. */
+  readonly onCommit: (durationMs: number) => void
   /** Tells the forwarder that a meter's lane has new events. */
   readonly wake: (lane: string) => void
 }
@@ -29,23 +35,47 @@ const SCHEMA_RETRY_MS = 60_000
  * When the store fails nothing is acknowledged: HttpProblem unavailable, with Retry-After.
  */
 export function createAcceptBatch(deps: AcceptBatchDeps): AcceptBatch {
-  const { store, meters, limits, clock, log, wake } = deps
+  const { meters, limits, clock, log, instruments, tracer, wake } = deps
+  const commit = createCommit(deps)
   return async (batch, claims) => {
     const nowMs = clock()
-    const judgement = await judge(batch, { claims, meters, limits, nowMs })
+    const judgement = await inSpan(tracer, 'metertap.judge', 'internal', () =>
+      judge(batch, { claims, meters, limits, nowMs }),
+    )
     if (judgement.deferred.length > 0) logSchemaFailures(judgement, log)
     const { tenant, account, device } = claims
     const { events, refused } = judgement
     const streams = batch.streams.filter(({ id }) => STREAM_ID.test(id))
-    const result = await store
-      .accept({ tenant, account, device, receivedAtMs: nowMs, streams, events, refused })
-      .catch((error: unknown) => {
+    const clockEvidence = batch.clock === undefined ? {} : { clock: batch.clock }
+    const owner = { tenant, account, device, receivedAtMs: nowMs }
+    const result = await commit({ ...owner, streams, events, refused, ...clockEvidence })
+    if (result.stored > 0) for (const lane of new Set(events.map(({ meter }) => meter))) wake(lane)
+    const reply = answer(judgement, result, clock())
+    instruments.batch({
+      stored: result.stored,
+      duplicates: result.duplicates,
+      deferred: judgement.deferred.length,
+      rejectedByCode: countByCode(reply),
+    })
+    return reply
+  }
+}
+
+function createCommit(deps: AcceptBatchDeps): (request: AcceptRequest) => Promise<AcceptResult> {
+  const { store, clock, log, tracer, onCommit } = deps
+  return (request) =>
+    inSpan(tracer, 'metertap.commit', 'internal', async (span) => {
+      span.setAttribute('metertap.events', request.events.length)
+      const begunMs = clock()
+      try {
+        const result = await store.accept(request)
+        onCommit(Math.max(0, clock() - begunMs))
+        return result
+      } catch (error) {
         log('error', 'store_failed', { error })
         throw unavailable('The store cannot write now, nothing was taken: send the same batch again.')
-      })
-    if (result.stored > 0) for (const lane of new Set(events.map(({ meter }) => meter))) wake(lane)
-    return answer(judgement, result, clock())
-  }
+      }
+    })
 }
 
 function answer(judgement: Judgement, result: AcceptResult, serverTime: number): WireAnswer {
@@ -72,6 +102,12 @@ function defer(places: readonly StreamSeq[]): Deferral[] {
     else deferrals.push({ stream, from: seq, to: seq, delayMs: SCHEMA_RETRY_MS })
   }
   return deferrals
+}
+
+function countByCode({ rejected }: WireAnswer): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const { code } of rejected) counts.set(code, (counts.get(code) ?? 0) + 1)
+  return counts
 }
 
 function logSchemaFailures({ deferred }: Judgement, log: Log): void {

@@ -1,35 +1,55 @@
-import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { METER_NAME, type Meter } from '../../meter/contract.ts'
+import { isCleanText } from '../clean-text.ts'
 import type { RelayLimits } from '../contract.ts'
-import { describeIssues } from './describe-issues.ts'
-import { inspect } from './inspect.ts'
+import { type DataLimits, type DataVerdict, judgeData, reject } from './judge-data.ts'
+
+export type EventLimits = DataLimits & Pick<RelayLimits, 'maxEventAgeMs' | 'maxEventAheadMs'>
 
 export interface EventContext {
   readonly meters: ReadonlyMap<string, Meter>
   /** Names of the meters in the token. */
   readonly allowed: ReadonlySet<string>
-  readonly limits: RelayLimits
+  readonly limits: EventLimits
   readonly nowMs: number
 }
 
 export type Verdict =
-  | { readonly kind: 'accept'; readonly meter: string; readonly atMs: number; readonly data: string }
+  | {
+      readonly kind: 'accept'
+      readonly meter: string
+      readonly atMs: number
+      readonly data: string
+      readonly key?: string
+    }
   | { readonly kind: 'reject'; readonly code: string; readonly detail: string }
-  /** The schema threw, or its output is not JSON: that is the relay's fault, so the event must not pay for it. */
   | { readonly kind: 'defer'; readonly meter: string }
 
-/** Judges one `[meter, at, data]`. A promise comes back only from an asynchronous schema. */
+/** Judges one `[meter, at, data]` or `[meter, at, data, idempotencyKey]`. A promise comes back only from an asynchronous schema. */
 export function judgeEvent(event: unknown, context: EventContext): Verdict | Promise<Verdict> {
-  if (!Array.isArray(event) || event.length !== 3) return reject('bad_event', 'An event is [meter, at, data].')
-  const [name, at, data] = event as [unknown, unknown, unknown]
+  if (!Array.isArray(event) || event.length < 3 || event.length > 4) {
+    return reject('bad_event', 'An event is [meter, at, data] or [meter, at, data, idempotencyKey].')
+  }
+  const [name, at, data, key] = event as unknown[]
   if (typeof name !== 'string') return reject('bad_event', "An event's meter is a string.")
   const meter = context.meters.get(name)
   return (
     judgeMeter(name, meter, context.allowed) ??
     judgeTime(at, context) ??
-    judgeShape(event, data, context.limits) ??
-    judgeData(meter as Meter, at as number, data)
+    judgeKey(event) ??
+    withPlace(judgeData(meter as Meter, data, context.limits, event), name, at as number, key as string | undefined)
   )
+}
+
+function withPlace(
+  verdict: DataVerdict | Promise<DataVerdict>,
+  meter: string,
+  atMs: number,
+  key: string | undefined,
+): Verdict | Promise<Verdict> {
+  if (verdict instanceof Promise) return verdict.then((settled) => withPlace(settled, meter, atMs, key))
+  if (verdict.kind === 'reject') return verdict
+  if (verdict.kind === 'defer') return { kind: 'defer', meter }
+  return { kind: 'accept', meter, atMs, data: verdict.data, ...(key === undefined ? {} : { key }) }
 }
 
 function judgeMeter(name: string, meter: Meter | undefined, allowed: ReadonlySet<string>): Verdict | undefined {
@@ -54,37 +74,8 @@ function judgeTime(at: unknown, { limits, nowMs }: EventContext): Verdict | unde
   return undefined
 }
 
-function judgeShape(event: unknown, data: unknown, limits: RelayLimits): Verdict | undefined {
-  const finding = inspect(data, limits.maxDepth)
-  if (finding === 'too_deep') return reject('too_deep', `Data may be nested ${limits.maxDepth} levels deep.`)
-  if (finding === 'forbidden_key') {
-    return reject('forbidden_key', 'Data may not have a key __proto__, constructor or prototype: rename it.')
-  }
-  if (Buffer.byteLength(JSON.stringify(event)) <= limits.maxEventBytes) return undefined
-  return reject('event_too_large', `An event may have ${limits.maxEventBytes} bytes of JSON.`)
-}
-
-function judgeData(meter: Meter, atMs: number, data: unknown): Verdict | Promise<Verdict> {
-  const settle = (result: StandardSchemaV1.Result<unknown>): Verdict =>
-    result.issues === undefined
-      ? accept(meter.name, atMs, result.value)
-      : reject('invalid_data', describeIssues(result.issues, data))
-  const fail = (): Verdict => ({ kind: 'defer', meter: meter.name })
-  try {
-    const result = meter.schema['~standard'].validate(data)
-    return result instanceof Promise ? result.then(settle).catch(fail) : settle(result)
-  } catch {
-    return fail()
-  }
-}
-
-/** What is stored is the schema's output, as JSON. */
-function accept(meter: string, atMs: number, output: unknown): Verdict {
-  const data = JSON.stringify(output) as string | undefined
-  if (data === undefined) throw new TypeError(`the schema of the meter ${meter} has an output that is not JSON`)
-  return { kind: 'accept', meter, atMs, data }
-}
-
-function reject(code: string, detail: string): Verdict {
-  return { kind: 'reject', code, detail }
+/** A key that the database would store changed (half characters become one and the same) could swallow another event. */
+function judgeKey(event: readonly unknown[]): Verdict | undefined {
+  if (event.length === 3 || isCleanText(event[3])) return undefined
+  return reject('bad_idempotency_key', 'An idempotency key has 1 to 200 characters, none of them a control character.')
 }

@@ -1,15 +1,14 @@
 import type { Meter } from '../../meter/contract.ts'
 import type { Rejection, WireBatch } from '../../wire/contract.ts'
 import type { Claims } from '../claims.ts'
-import type { RelayLimits } from '../contract.ts'
 import type { AcceptableEvent } from '../store/contract.ts'
-import { judgeEvent, type Verdict } from './judge-event.ts'
+import { type EventLimits, judgeEvent, type Verdict } from './judge-event.ts'
 import { judgePlace, recordedByStream, type StreamSeq } from './judge-place.ts'
 
 export interface JudgeContext {
   readonly claims: Claims
   readonly meters: ReadonlyMap<string, Meter>
-  readonly limits: RelayLimits
+  readonly limits: EventLimits
   readonly nowMs: number
 }
 
@@ -28,7 +27,8 @@ export interface Judgement {
  * Pure but for the meters' schemas, which are awaited when they are asynchronous.
  *
  * Codes: bad_stream, unknown_stream, bad_sequence, sequence_beyond_recorded, bad_event, unknown_meter,
- * meter_not_allowed, bad_time, too_old, too_far_ahead, too_deep, forbidden_key, event_too_large, invalid_data.
+ * meter_not_allowed, bad_time, too_old, too_far_ahead, bad_idempotency_key, too_deep, forbidden_key, too_many_keys,
+ * string_too_long, event_too_large, invalid_data.
  *
  * @example const { events, rejected } = await judge(batch, { claims, meters, limits, nowMs: Date.now() })
  */
@@ -54,8 +54,8 @@ export async function judge(batch: WireBatch, context: JudgeContext): Promise<Ju
 
 function enter(judgement: Judgement, place: StreamSeq, verdict: Verdict): void {
   if (verdict.kind === 'accept') {
-    const { meter, atMs, data } = verdict
-    judgement.events.push({ ...place, meter, atMs, data })
+    const { meter, atMs, data, key } = verdict
+    judgement.events.push({ ...place, meter, atMs, data, ...(key === undefined ? {} : { idempotencyKey: key }) })
   } else if (verdict.kind === 'defer') {
     judgement.deferred.push({ ...place, meter: verdict.meter })
   } else {

@@ -1,4 +1,4 @@
-import type { RelayOptions, ZuoraOptions } from '../contract.ts'
+import type { AdminOptions, RelayOptions, ZuoraOptions } from '../contract.ts'
 
 type SecretsOptional<T, Keys extends keyof T> = Omit<T, Keys> & { readonly [K in Keys]?: T[K] | undefined }
 
@@ -6,12 +6,15 @@ type SecretsOptional<T, Keys extends keyof T> = Omit<T, Keys> & { readonly [K in
  * RelayOptions whose secrets may be left out and come from the environment:
  * `METERTAP_ZUORA_CLIENT_ID`, `METERTAP_ZUORA_CLIENT_SECRET`, `METERTAP_ADMIN_KEY`, and for each key of `grants`
  * `METERTAP_GRANT_SECRET_<KEY ID>` (upper case, other characters than letters and digits as `_`).
+ * Each may be in a file instead, named by the same variable with `_FILE` behind it, as containers mount secrets.
  */
-export interface RelayConfig extends Omit<RelayOptions, 'upstream' | 'grants' | 'adminKey'> {
+export interface RelayConfig extends Omit<RelayOptions, 'upstream' | 'grants' | 'admin'> {
   readonly upstream: SecretsOptional<ZuoraOptions, 'clientId' | 'clientSecret'>
-  readonly grants: readonly SecretsOptional<RelayOptions['grants'][number], 'secret'>[]
-  readonly adminKey?: string | undefined
+  readonly grants?: readonly SecretsOptional<GrantKey, 'secret'>[]
+  readonly admin?: SecretsOptional<AdminOptions, 'key'>
 }
+
+type GrantKey = NonNullable<RelayOptions['grants']>[number]
 
 /**
  * Types a relay's configuration and gives it back as it is; createRelay() checks it.

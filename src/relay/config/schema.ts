@@ -117,14 +117,43 @@ const grants = z
     strict({ keyId: name('app'), secret: secret('METERTAP_GRANT_SECRET_<KEY ID>') }),
     fix('give a list of { keyId, secret }'),
   )
-  .min(1, fix('give at least one { keyId, secret }: without one nobody can get a token'))
   .refine((keys) => isUnique(keys.map(({ keyId }) => keyId)), fix('give each keyId once'))
+
+const SESSION_ALGORITHM = /^(RS|PS|ES)(256|384|512)$|^EdDSA$|^Ed25519$/
+const meterNames = z.array(
+  z.string().regex(METER_NAME, fix('give names of meters')),
+  fix('give a list of meter names; an empty list allows none'),
+)
+const sessions = z
+  .array(
+    strict({
+      issuer: name('https://login.example.com (the iss of its tokens)'),
+      audience: name('usage (the aud of its tokens)'),
+      jwksUrl: url(SAFE_URL_FIX, isSafeUrl),
+      algorithms: z
+        .array(z.string().regex(SESSION_ALGORITHM, fix('RS256, PS256, ES256, EdDSA and their like: no shared secrets')))
+        .min(1, fix('give at least one algorithm, or leave the key out'))
+        .optional(),
+      accountClaim: name('sub').optional(),
+      deviceClaim: name('sid').optional(),
+      meters: meterNames.max(100, fix('give at most 100 meters')),
+      metersClaim: name('meters').optional(),
+      ratePerMinute: whole(1, 1_000_000, 'requests').optional(),
+    }),
+    fix('give a list of { issuer, audience, jwksUrl, meters }'),
+  )
+  .refine((issuers) => isUnique(issuers.map(({ issuer }) => issuer)), fix('give each issuer once'))
 
 const ORIGIN_FIX = 'give an origin without a path or a closing slash, such as https://app.example.com'
 const origin = url(
-  `${ORIGIN_FIX}, or the text null for pages from files`,
-  (value) => value === 'null' || isOrigin(value),
+  `${ORIGIN_FIX}; for Electron its own scheme, such as app://acme, or the text null for pages from files`,
+  (value) => value === 'null' || isOrigin(value) || isOwnScheme(value),
 )
+
+/** What a browser sends for pages of a scheme that the application registered. */
+function isOwnScheme(text: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\/[a-z0-9.-]+$/.test(text) && !/^(https?|file|data|blob|ws|wss):/.test(text)
+}
 
 const YEARS_50_MS = 50 * 366 * 86_400_000
 const limits = strict({
@@ -135,20 +164,50 @@ const limits = strict({
   maxDepth: whole(1, 256, 'levels').optional(),
   maxEventAgeMs: whole(1, YEARS_50_MS, 'milliseconds').optional(),
   maxEventAheadMs: whole(0, YEARS_50_MS, 'milliseconds').optional(),
+  maxInflateRatio: whole(2, 2_000, 'times').optional(),
+  maxValues: whole(1_000, 100_000_000, 'values').optional(),
+  maxKeys: whole(1, 1_000_000, 'keys').optional(),
+  maxStringChars: whole(16, 64 * 2 ** 20, 'characters').optional(),
+  bodyTimeoutMs: whole(100, 600_000, 'milliseconds').optional(),
+  maxOpenBytes: whole(2 ** 20, 2 ** 34, 'bytes').optional(),
+  maxOpenPerDevice: whole(1, 10_000, 'requests').optional(),
+  maxConnections: whole(1, 1_000_000, 'connections').optional(),
+  addressPerMinute: whole(1, 10_000_000, 'requests').optional(),
+  devicePerMinute: whole(1, 10_000_000, 'requests').optional(),
+  accountPerMinute: whole(1, 10_000_000, 'requests').optional(),
+  tenantPerMinute: whole(1, 10_000_000, 'requests').optional(),
+  minFreeDiskBytes: whole(0, 2 ** 50, 'bytes').optional(),
+  maxCommitMs: whole(1, 600_000, 'milliseconds').optional(),
+  maxBacklogEvents: whole(1, 2 ** 50, 'events').optional(),
 })
+
+const host = name('127.0.0.1').optional()
+const port = whole(0, 65_535, 'port').optional()
+const admin = strict({
+  key: secret('METERTAP_ADMIN_KEY'),
+  listen: strict({ host, port }).optional(),
+  backupFolder: name('./backups').optional(),
+})
+
+const PROOF_FIX = 'give at least one key of "grants" or one issuer of "sessions": without one nobody can get a token'
 
 export const relaySchema: z.ZodType<unknown> = strict({
   tenant: name('default').optional(),
-  listen: strict({ host: name('127.0.0.1').optional(), port: whole(0, 65_535, 'port').optional() }).optional(),
+  listen: strict({ host, port, trustedProxies: whole(0, 16, 'proxies').optional() }).optional(),
   publicUrl: url(`${ORIGIN_FIX} (https://, or http:// on loopback)`, (value) => isSafeUrl(value) && isOrigin(value)),
   store: strict({ sqlite: name('./usage.db') }),
   meters,
   upstream,
-  grants,
+  grants: grants.optional(),
+  sessions: sessions.optional(),
   origins: z.array(origin, fix('give a list of browser origins')),
-  adminKey: secret('METERTAP_ADMIN_KEY').optional(),
+  admin: admin.optional(),
   limits: limits.optional(),
-  tokenLifeS: whole(30, 900, 'seconds').optional(),
+  tokenLifeS: whole(600, 900, 'seconds').optional(),
+  signingKeyDays: whole(1, 3_650, 'days').optional(),
+}).refine(({ grants: keys = [], sessions: issuers = [] }) => keys.length + issuers.length > 0, {
+  ...fix(PROOF_FIX),
+  path: ['grants'],
 })
 
 function isUnique(values: readonly unknown[]): boolean {

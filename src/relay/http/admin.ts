@@ -1,69 +1,147 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { Hono } from 'hono'
+import type { Hono } from 'hono'
+import * as z from 'zod/mini'
+import { parseJson } from '../accept/parse-json.ts'
+import { isCleanText } from '../clean-text.ts'
 import type { Forwarder } from '../forward/contract.ts'
-import type { Log } from '../log.ts'
+import { createBudget } from '../limits/budget.ts'
+import type { Metrics } from '../operate/metrics.ts'
+import { openApi } from '../operate/openapi.ts'
 import { HttpProblem, unavailable } from '../problem.ts'
 import type { RelayStore } from '../store/contract.ts'
+import type { KeyRing } from '../tokens/key-ring.ts'
+import { createBareApp, type Reporting } from './app.ts'
+import { createDeadLetterRoutes, type DeadLetterDeps } from './dead-letter-routes.ts'
+import type { RelayEnv } from './env.ts'
+import { requireType, withBody } from './read-body.ts'
 import { bearer } from './read-token.ts'
 
-export interface AdminDeps {
-  readonly adminKey: string | undefined
-  readonly store: Pick<RelayStore, 'ledger' | 'totals' | 'backlog' | 'deadLetters'>
-  readonly forwarder: Pick<Forwarder, 'stats'>
-  readonly clock: () => number
-  readonly log: Log
+export interface AdminDeps extends Reporting, Omit<DeadLetterDeps, 'desk'> {
+  readonly adminKey: string
+  readonly tenant: string
+  readonly version: string
+  readonly store: RelayStore
+  readonly forwarder: Forwarder
+  readonly keys: KeyRing
+  readonly metrics: Metrics
+}
+
+/** What every admin route needs: guarded reads and writes of the store, checked bodies and queries. */
+export interface AdminDesk {
+  /** Errors: HttpProblem unavailable when the store fails. */
+  ask<T>(job: () => Promise<T>): Promise<T>
+  /** Errors: HttpProblem of withBody and parseJson, invalid_request. */
+  read<T>(request: Request, schema: z.ZodMiniType<T>, hint: string): Promise<T>
 }
 
 const DEFAULT_LIMIT = 1000
 const MAX_LIMIT = 10_000
+const MAX_BODY_BYTES = 2 ** 20
+const MAX_OPEN_BYTES = 16 * 2 ** 20
 
-/** GET /v1/ledger and GET /v1/dead-letters, for the holder of the admin key. Without a key they do not exist. */
-export function createAdminRoutes({ adminKey, store, forwarder, clock, log }: AdminDeps): Hono {
-  const routes = new Hono()
-  if (adminKey === undefined) return routes
-  const read = async <T>(job: () => Promise<T>): Promise<T> => {
-    try {
-      return await job()
-    } catch (error) {
-      log('error', 'store_failed', { error })
-      throw unavailable('The store cannot be read now: ask again.')
-    }
-  }
-  routes.get('/v1/ledger', async (c) => {
+const revocation = z.strictObject({
+  account: z.string().check(z.refine(isCleanText)),
+  device: z.optional(z.string().check(z.refine(isCleanText))),
+  beforeMs: z.optional(z.int().check(z.nonnegative())),
+})
+
+/** The operator's API, on a port of its own. Every request needs the admin key. */
+export function createAdminApp(deps: AdminDeps): Hono<RelayEnv> {
+  const { adminKey, tenant, version, store, forwarder, keys, metrics, clock } = deps
+  const app = createBareApp(deps, 'GET /openapi.json lists what there is.')
+  const desk = createDesk(deps)
+  const { ask } = desk
+  const description = openApi('operator', { url: '/', version })
+
+  app.use(async (c, next) => {
     requireKey(c.req.raw, adminKey)
-    const filter = { ...optional('account', c.req.query('account')), ...optional('stream', c.req.query('stream')) }
+    await next()
+  })
+  app.get('/openapi.json', (c) => c.json(description))
+  app.get('/metrics', async (c) => {
+    const { text, contentType } = await metrics.render()
+    return c.body(text, 200, { 'Content-Type': contentType })
+  })
+  app.get('/v1/ledger', async (c) => {
     const limit = parseLimit(c.req.query('limit'))
-    const [totals, lanes, streams] = await read(() =>
-      Promise.all([store.totals(), store.backlog(), store.ledger({ ...filter, limit })]),
+    const [totals, lanes, streams] = await ask(() =>
+      Promise.all([store.totals(), store.backlog(), store.ledger({ ...filterOf(c.req.query()), limit })]),
     )
     return c.json({ serverTime: clock(), totals, lanes, forwarding: forwarder.stats(), streams })
   })
-  routes.get('/v1/dead-letters', async (c) => {
-    requireKey(c.req.raw, adminKey)
+  app.get('/v1/gaps', async (c) => {
     const limit = parseLimit(c.req.query('limit'))
-    const deadLetters = await read(() => store.deadLetters({ limit }))
-    return c.json({ serverTime: clock(), deadLetters })
+    const gaps = await ask(() => store.gaps({ ...filterOf(c.req.query()), limit }))
+    return c.json({ serverTime: clock(), gaps })
   })
-  return routes
+  app.get('/v1/backlog', async (c) => {
+    const lanes = await ask(() => store.backlog())
+    return c.json({ serverTime: clock(), lanes, forwarding: forwarder.stats() })
+  })
+  app.get('/v1/revocations', async (c) => c.json({ revocations: await ask(() => store.revocations()) }))
+  app.post('/v1/revocations', async (c) => {
+    const hint = 'Send {"account": "…"}, and if you like "device" and "beforeMs".'
+    const { account, device, beforeMs } = await desk.read(c.req.raw, revocation, hint)
+    const subject = { tenant, account, ...(device === undefined ? {} : { device }) }
+    await ask(() => store.revoke({ ...subject, beforeMs: beforeMs ?? clock() }))
+    return c.json({ revocation: { ...subject, beforeMs: await ask(() => store.revokedBefore(subject)) } })
+  })
+  app.post('/v1/signing-keys/replace', async (c) => {
+    await ask(() => keys.replace())
+    return c.json(await keys.jwks())
+  })
+  app.route('/', createDeadLetterRoutes({ ...deps, desk }))
+  return app
+}
+
+function createDesk({ log, limits }: AdminDeps): AdminDesk {
+  const caps = {
+    ...{ maxWireBytes: MAX_BODY_BYTES, maxBodyBytes: MAX_BODY_BYTES, maxInflateRatio: limits.maxInflateRatio },
+    ...{ timeoutMs: limits.bodyTimeoutMs, open: createBudget(MAX_OPEN_BYTES) },
+  }
+  return {
+    async ask(job) {
+      try {
+        return await job()
+      } catch (error) {
+        log('error', 'store_failed', { error })
+        throw unavailable('The store cannot be used now: ask again.')
+      }
+    },
+    async read(request, schema, hint) {
+      requireType(request, 'application/json')
+      return await withBody(request, caps, async ({ bytes }) => {
+        const parsed = schema.safeParse(parseJson(bytes, limits.maxValues))
+        if (parsed.success) return parsed.data
+        throw new HttpProblem('invalid_request', hint)
+      })
+    },
+  }
 }
 
 /** Digests have one length, so that the comparison takes the same time for every guess. */
 function requireKey(request: Request, adminKey: string): void {
   if (timingSafeEqual(digest(bearer(request)), digest(adminKey))) return
-  throw new HttpProblem('unauthorized', "Send Authorization: Bearer with the relay's adminKey.")
+  throw new HttpProblem('unauthorized', "Send Authorization: Bearer with the relay's admin key.")
 }
 
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest()
 }
 
-function optional<Key extends string>(key: Key, value: string | undefined): Partial<Record<Key, string>> {
-  return value === undefined || value === '' ? {} : ({ [key]: value } as Partial<Record<Key, string>>)
+function filterOf({ account, stream }: Record<string, string>): { account?: string; stream?: string } {
+  return { ...(account ? { account } : {}), ...(stream ? { stream } : {}) }
 }
 
-function parseLimit(text: string | undefined): number {
-  if (text === undefined) return DEFAULT_LIMIT
-  const limit = Number(text)
-  if (Number.isInteger(limit) && limit >= 1 && limit <= MAX_LIMIT) return limit
-  throw new HttpProblem('invalid_request', `"limit" is a whole number from 1 to ${MAX_LIMIT}.`)
+/** Errors: HttpProblem invalid_request. */
+export function parseLimit(text: string | undefined): number {
+  return parseWhole('limit', text, MAX_LIMIT) ?? DEFAULT_LIMIT
+}
+
+/** Errors: HttpProblem invalid_request. */
+export function parseWhole(name: string, text: string | undefined, most: number): number | undefined {
+  if (text === undefined) return undefined
+  const value = /^\d+$/.test(text) ? Number(text) : 0
+  if (value >= 1 && value <= most) return value
+  throw new HttpProblem('invalid_request', `"${name}" is a whole number from 1 to ${most}.`)
 }

@@ -1,23 +1,112 @@
+import { pipeline } from 'node:stream/promises'
+import { createGunzip } from 'node:zlib'
+import type { Budget } from '../limits/budget.ts'
 import { HttpProblem, unavailable } from '../problem.ts'
 
-/** Reads a request's body as it arrives and stops at the cap, so that no client can make the relay hold more. */
-export async function readBody(request: Request, maxWireBytes: number): Promise<Uint8Array> {
-  if (Number(request.headers.get('content-length')) > maxWireBytes) throw tooLarge(maxWireBytes)
-  if (request.body === null) return new Uint8Array()
-  const chunks: Uint8Array[] = []
-  let bytes = 0
+export interface BodyCaps {
+  readonly maxWireBytes: number
+  readonly maxBodyBytes: number
+  /** Inflated bytes for each byte on the wire. */
+  readonly maxInflateRatio: number
+  /** How long the body may take to arrive. */
+  readonly timeoutMs: number
+  /** What all open bodies share. */
+  readonly open: Budget
+}
+
+export interface Body {
+  readonly bytes: Uint8Array
+  readonly wireBytes: number
+}
+
+/** Bodies up to this size may be compressed as much as gzip can: many equal events are no attack. */
+const RATIO_FREE_BYTES = 2 ** 20
+const INFLATE_CHUNK_BYTES = 2 ** 16
+
+/**
+ * Reads a request's body as it arrives, inflating gzip on the way, and stops at the first cap that it meets: no client
+ * can make the relay hold more. The bytes count against the budget while `use` runs.
+ *
+ * Errors: HttpProblem unsupported_encoding, body_too_large, inflated_too_large, ratio_too_high, not_gzip, body_timeout,
+ * overloaded, unavailable.
+ */
+export async function withBody<T>(request: Request, caps: BodyCaps, use: (body: Body) => Promise<T>): Promise<T> {
+  const isGzip = readEncoding(request) === 'gzip'
+  if (Number(request.headers.get('content-length')) > caps.maxWireBytes) throw wireTooLarge(caps)
+  const reading = { wireBytes: 0, bytes: 0, chunks: [] as Uint8Array[] }
+  const arriving = arrive(request, caps, reading)
   try {
-    // Leaving the loop by a throw cancels the stream.
-    for await (const chunk of request.body) {
-      bytes += chunk.byteLength
-      if (bytes > maxWireBytes) throw tooLarge(maxWireBytes)
-      chunks.push(chunk)
+    if (isGzip) await inflate(arriving, caps, reading)
+    else for await (const chunk of arriving) keep(chunk, caps, reading)
+    return await use({ bytes: Buffer.concat(reading.chunks, reading.bytes), wireBytes: reading.wireBytes })
+  } finally {
+    caps.open.give(reading.bytes)
+  }
+}
+
+interface Reading {
+  wireBytes: number
+  /** Inflated bytes, taken from the budget. */
+  bytes: number
+  readonly chunks: Uint8Array[]
+}
+
+function readEncoding(request: Request): 'gzip' | 'identity' {
+  const name = (request.headers.get('content-encoding') ?? '').trim().toLowerCase()
+  if (name === 'gzip') return 'gzip'
+  if (name === '' || name === 'identity') return 'identity'
+  throw new HttpProblem('unsupported_encoding', 'Send Content-Encoding: gzip, or no Content-Encoding.', {
+    'Accept-Encoding': 'gzip',
+  })
+}
+
+/** The body's chunks, until the cap or the deadline. Leaving the loop early cancels the stream. */
+async function* arrive(request: Request, caps: BodyCaps, reading: Reading): AsyncGenerator<Uint8Array> {
+  if (request.body === null) return
+  const reader = request.body.getReader()
+  const late = Promise.withResolvers<never>()
+  late.promise.catch(() => {})
+  const timeout = setTimeout(() => late.reject(tooSlow(caps)), caps.timeoutMs)
+  try {
+    for (;;) {
+      const { done, value } = await Promise.race([reader.read(), late.promise]).catch((error: unknown) => {
+        if (error instanceof HttpProblem) throw error
+        throw unavailable('The body ended before it was complete: send the same batch again.', 1)
+      })
+      if (done) return
+      reading.wireBytes += value.byteLength
+      if (reading.wireBytes > caps.maxWireBytes) throw wireTooLarge(caps)
+      yield value
     }
+  } finally {
+    clearTimeout(timeout)
+    reader.cancel().catch(() => {})
+  }
+}
+
+async function inflate(arriving: AsyncGenerator<Uint8Array>, caps: BodyCaps, reading: Reading): Promise<void> {
+  try {
+    await pipeline(arriving, createGunzip({ chunkSize: INFLATE_CHUNK_BYTES }), async (inflated) => {
+      for await (const chunk of inflated as AsyncIterable<Uint8Array>) keep(chunk, caps, reading)
+    })
   } catch (error) {
     if (error instanceof HttpProblem) throw error
-    throw unavailable('The body ended before it was complete: send the same batch again.', 1)
+    throw notGzip()
   }
-  return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, bytes)
+  // The decoder takes nothing at all for a whole stream.
+  if (reading.wireBytes === 0) throw notGzip()
+}
+
+function keep(chunk: Uint8Array, caps: BodyCaps, reading: Reading): void {
+  const bytes = reading.bytes + chunk.byteLength
+  if (bytes > caps.maxBodyBytes) throw bodyTooLarge(caps)
+  if (bytes > RATIO_FREE_BYTES && bytes > reading.wireBytes * caps.maxInflateRatio) throw ratioTooHigh(caps)
+  if (!caps.open.take(chunk.byteLength)) {
+    const detail = 'The relay reads as many bodies as it has memory for: send the same batch again in a moment.'
+    throw new HttpProblem('overloaded', detail, { 'Retry-After': '1' })
+  }
+  reading.bytes = bytes
+  reading.chunks.push(chunk)
 }
 
 /** Refuses another content type than the one given; parameters other than a charset of UTF-8 do not matter. */
@@ -29,6 +118,23 @@ export function requireType(request: Request, type: string): void {
   throw new HttpProblem('unsupported_media_type', `Send Content-Type: ${type}, in UTF-8.`)
 }
 
-function tooLarge(maxWireBytes: number): HttpProblem {
+function wireTooLarge({ maxWireBytes }: BodyCaps): HttpProblem {
   return new HttpProblem('body_too_large', `A body may have ${maxWireBytes} bytes on the wire: send smaller batches.`)
+}
+
+function bodyTooLarge({ maxBodyBytes }: BodyCaps): HttpProblem {
+  return new HttpProblem('inflated_too_large', `An inflated body may have ${maxBodyBytes} bytes: send smaller batches.`)
+}
+
+function ratioTooHigh({ maxInflateRatio }: BodyCaps): HttpProblem {
+  const detail = `A body may inflate to ${maxInflateRatio} times its bytes on the wire: send smaller batches.`
+  return new HttpProblem('ratio_too_high', detail)
+}
+
+function notGzip(): HttpProblem {
+  return new HttpProblem('not_gzip', 'Content-Encoding says gzip, but the body is not a whole gzip stream.')
+}
+
+function tooSlow({ timeoutMs }: BodyCaps): HttpProblem {
+  return new HttpProblem('body_timeout', `A body has ${timeoutMs} ms to arrive: send smaller batches.`)
 }

@@ -1,7 +1,8 @@
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import { MetertapError } from '../../wire/errors.ts'
+import type { RequestInfo } from './env.ts'
 
 export interface RunningServer {
   readonly url: string
@@ -9,9 +10,19 @@ export interface RunningServer {
   close(graceMs: number): Promise<void>
 }
 
-/** A client that sends its headers or its body slower than this is cut off. */
+export interface ListenOptions {
+  readonly host: string
+  readonly port: number
+  /** How many proxies in front add to X-Forwarded-For. */
+  readonly trustedProxies: number
+  readonly maxConnections: number
+  /** How long a whole request may take to arrive. */
+  readonly requestTimeoutMs: number
+}
+
+/** A client that sends its headers slower than this is cut off. */
 const HEADERS_TIMEOUT_MS = 10_000
-const REQUEST_TIMEOUT_MS = 60_000
+const CHECK_CONNECTIONS_MS = 2_000
 /** Longer than the usual 60 s of a load balancer, so that it is the balancer that closes idle connections. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000
 const SWEEP_MS = 50
@@ -22,18 +33,20 @@ const SWEEP_MS = 50
  * Errors: MetertapError bad_option when the address cannot be used.
  */
 export async function listen(
-  fetch: (request: Request) => Promise<Response>,
-  { host, port }: { readonly host: string; readonly port: number },
+  fetch: (request: Request, info: RequestInfo) => Promise<Response>,
+  { host, port, trustedProxies, maxConnections, requestTimeoutMs }: ListenOptions,
 ): Promise<RunningServer> {
   const server = createAdaptorServer({
-    fetch,
+    fetch: (request, { incoming }) => fetch(request, { address: clientAddress(incoming, trustedProxies) }),
     overrideGlobalObjects: false,
     serverOptions: {
       headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
+      requestTimeout: requestTimeoutMs,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      connectionsCheckingInterval: CHECK_CONNECTIONS_MS,
     },
   }) as Server
+  server.maxConnections = maxConnections
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, resolve)
@@ -45,6 +58,20 @@ export async function listen(
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${actualPort}`,
     close: (graceMs) => close(server, graceMs),
   }
+}
+
+/** The parts of a request, of HTTP/1 or 2, that tell whom it is from. */
+interface Connection {
+  readonly headers: IncomingMessage['headers']
+  readonly socket: { readonly remoteAddress?: string | undefined }
+}
+
+/** Each trusted proxy adds the address that it saw at the end; what stands before those is the client's own claim. */
+function clientAddress({ headers, socket }: Connection, trustedProxies: number): string {
+  const peer = socket.remoteAddress ?? 'unknown'
+  if (trustedProxies === 0) return peer
+  const seen = [headers['x-forwarded-for'] ?? ''].flat().join(',').split(',')
+  return seen.at(-trustedProxies)?.trim() || peer
 }
 
 async function close(server: Server, graceMs: number): Promise<void> {

@@ -1,6 +1,7 @@
 import { SignJWT } from 'jose'
 import { METER_NAME } from '../../meter/contract.ts'
 import { MetertapError } from '../../wire/errors.ts'
+import { isCleanText } from '../clean-text.ts'
 
 export const GRANT_TYPE = 'metertap-grant+jwt'
 export const GRANT_ALG = 'HS256'
@@ -22,6 +23,8 @@ export interface GrantOptions {
   readonly device: string
   /** Names of the meters that this user may record. An empty list means none; at most 100. */
   readonly meters: readonly string[]
+  /** Requests that this device may send, per minute: 1–1,000,000. Default: the relay's own limit. */
+  readonly ratePerMinute?: number
   /** How long the grant may be swapped for a token, s. Default 60, at most 300. */
   readonly expiresInS?: number
 }
@@ -46,10 +49,14 @@ export async function createGrant(
   options: GrantOptions,
   { clock, uuid }: GrantDeps = { clock: Date.now, uuid: () => crypto.randomUUID() },
 ): Promise<string> {
-  const { keyId, account, device, meters, expiresInS = 60 } = options
+  const { keyId, account, device, meters, ratePerMinute, expiresInS = 60 } = options
   check(options, expiresInS)
   const nowS = Math.floor(clock() / 1000)
-  return await new SignJWT({ device, meters: [...meters] })
+  return await new SignJWT({
+    device,
+    meters: [...meters],
+    ...(ratePerMinute === undefined ? {} : { rate: ratePerMinute }),
+  })
     .setProtectedHeader({ alg: GRANT_ALG, typ: GRANT_TYPE, kid: keyId })
     .setSubject(account)
     .setJti(uuid())
@@ -58,28 +65,31 @@ export async function createGrant(
     .sign(new TextEncoder().encode(options.secret))
 }
 
-function check({ keyId, secret, account, device, meters }: GrantOptions, expiresInS: number): void {
+function check({ keyId, secret, account, device, meters, ratePerMinute }: GrantOptions, expiresInS: number): void {
   if (typeof keyId !== 'string' || keyId === '') fail('keyId', "give the id of one of the relay's grant keys")
   if (typeof secret !== 'string' || byteLength(secret) < MIN_SECRET_BYTES) {
     fail('secret', `give at least ${MIN_SECRET_BYTES} random bytes, such as the output of: openssl rand -base64 32`)
   }
-  if (!isShortText(account)) fail('account', 'give 1 to 200 characters')
-  if (!isShortText(device)) fail('device', 'give 1 to 200 characters')
+  if (!isCleanText(account)) fail('account', 'give 1 to 200 characters, none of them a control character')
+  if (!isCleanText(device)) fail('device', 'give 1 to 200 characters, none of them a control character')
   if (!areMeterNames(meters)) {
     fail('meters', `give a list of at most ${MAX_GRANT_METERS} meter names; an empty list allows none`)
   }
-  if (!Number.isInteger(expiresInS) || expiresInS < 1 || expiresInS > MAX_GRANT_LIFE_S) {
+  if (ratePerMinute !== undefined && !isWhole(ratePerMinute, 1_000_000)) {
+    fail('ratePerMinute', 'give a whole number from 1 to 1000000')
+  }
+  if (!isWhole(expiresInS, MAX_GRANT_LIFE_S)) {
     fail('expiresInS', `give whole seconds from 1 to ${MAX_GRANT_LIFE_S}`)
   }
+}
+
+function isWhole(value: number, most: number): boolean {
+  return Number.isInteger(value) && value >= 1 && value <= most
 }
 
 function areMeterNames(value: unknown): boolean {
   if (!Array.isArray(value) || value.length > MAX_GRANT_METERS) return false
   return value.every((name) => typeof name === 'string' && METER_NAME.test(name))
-}
-
-function isShortText(value: unknown): boolean {
-  return typeof value === 'string' && value.length >= 1 && value.length <= 200
 }
 
 /** Length in UTF-8 bytes. */

@@ -4,13 +4,15 @@ import type { Owner } from '../claims.ts'
 import type { Log } from '../log.ts'
 import { HttpProblem, unavailable } from '../problem.ts'
 import type { RelayStore } from '../store/contract.ts'
-import { parseOwner } from './access-token.ts'
 import { GRANT_ALG, GRANT_TYPE, MAX_GRANT_LIFE_S } from './grant.ts'
+import { parseOwner } from './owner.ts'
+import type { Revocations } from './revocations.ts'
 
 export interface GrantVerifierDeps {
   readonly store: Pick<RelayStore, 'useNonce'>
   /** Secrets by key id. */
   readonly secrets: ReadonlyMap<string, Uint8Array>
+  readonly revocations: Revocations
   readonly clock: () => number
   readonly log: Log
 }
@@ -25,9 +27,9 @@ const useClaims = z.object({ jti: z.string().min(1).max(200), iat: z.number(), e
 /**
  * Makes the function that checks a grant and uses it up.
  *
- * Errors: HttpProblem invalid_grant, grant_expired, grant_used, unavailable.
+ * Errors: HttpProblem invalid_grant, grant_expired, grant_used, token_revoked, unavailable.
  */
-export function createGrantVerifier({ store, secrets, clock, log }: GrantVerifierDeps): VerifyGrant {
+export function createGrantVerifier({ store, secrets, revocations, clock, log }: GrantVerifierDeps): VerifyGrant {
   const findSecret = ({ kid }: CompactJWSHeaderParameters): Uint8Array => {
     const secret = secrets.get(kid ?? '')
     if (secret === undefined) throw invalid('its key id is not one of the "grants" of the relay')
@@ -52,6 +54,9 @@ export function createGrantVerifier({ store, secrets, clock, log }: GrantVerifie
     }
     const { jti, iat, exp } = use.data
     if (exp - iat > MAX_GRANT_LIFE_S) throw invalid(`it may live ${MAX_GRANT_LIFE_S} s at most`)
+    if (await revocations.covers(owner, iat * 1000)) {
+      throw new HttpProblem('token_revoked', 'Grants made so far were revoked: fetch a new one from your back end.')
+    }
     const nonce = JSON.stringify([protectedHeader.kid, jti])
     const isFirstUse = await store.useNonce(nonce, (exp + CLOCK_TOLERANCE_S) * 1000, nowMs).catch((error: unknown) => {
       log('error', 'store_failed', { error })

@@ -1,0 +1,70 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { Meter } from '../../meter/contract.ts'
+import type { RelayLimits } from '../contract.ts'
+import { describeIssues } from './describe-issues.ts'
+import { type Finding, inspect, type ShapeLimits } from './inspect.ts'
+
+export type DataVerdict =
+  /** `data` is the schema's output as JSON text. */
+  | { readonly kind: 'accept'; readonly data: string }
+  | Rejected
+  /** The schema threw, or its output is not JSON: that is the relay's fault, so the event must not pay for it. */
+  | { readonly kind: 'defer' }
+
+export interface Rejected {
+  readonly kind: 'reject'
+  readonly code: string
+  readonly detail: string
+}
+
+export type DataLimits = ShapeLimits & Pick<RelayLimits, 'maxEventBytes'>
+
+const FINDINGS: Readonly<Record<Finding, (limits: DataLimits) => string>> = {
+  too_deep: ({ maxDepth }) => `Data may be nested ${maxDepth} levels deep.`,
+  forbidden_key: () => 'Data may not have a key __proto__, constructor or prototype: rename it.',
+  too_many_keys: ({ maxKeys }) => `Data may have ${maxKeys} keys, on all levels together.`,
+  string_too_long: ({ maxStringChars }) => `A string or key in data may have ${maxStringChars} characters.`,
+}
+
+/**
+ * Judges an event's data: its shape first, then the meter's schema. `whole` is what counts for maxEventBytes.
+ * A promise comes back only from an asynchronous schema.
+ */
+export function judgeData(
+  meter: Meter,
+  data: unknown,
+  limits: DataLimits,
+  whole: unknown = data,
+): DataVerdict | Promise<DataVerdict> {
+  return judgeShape(data, limits, whole) ?? validate(meter, data)
+}
+
+function judgeShape(data: unknown, limits: DataLimits, whole: unknown): DataVerdict | undefined {
+  const finding = inspect(data, limits)
+  if (finding !== undefined) return reject(finding, FINDINGS[finding](limits))
+  if (Buffer.byteLength(JSON.stringify(whole)) <= limits.maxEventBytes) return undefined
+  return reject('event_too_large', `An event may have ${limits.maxEventBytes} bytes of JSON.`)
+}
+
+function validate({ schema }: Meter, data: unknown): DataVerdict | Promise<DataVerdict> {
+  const settle = (result: StandardSchemaV1.Result<unknown>): DataVerdict =>
+    result.issues === undefined ? accept(result.value) : reject('invalid_data', describeIssues(result.issues, data))
+  const fail = (): DataVerdict => ({ kind: 'defer' })
+  try {
+    const result = schema['~standard'].validate(data)
+    return result instanceof Promise ? result.then(settle).catch(fail) : settle(result)
+  } catch {
+    return fail()
+  }
+}
+
+/** Throws when the output is not JSON. */
+function accept(output: unknown): DataVerdict {
+  const data = JSON.stringify(output) as string | undefined
+  if (data === undefined) throw new TypeError('the output of the schema is not JSON')
+  return { kind: 'accept', data }
+}
+
+export function reject(code: string, detail: string): Rejected {
+  return { kind: 'reject', code, detail }
+}

@@ -1,0 +1,88 @@
+import type { Hono } from 'hono'
+import { createAcceptBatch } from './accept/accept-batch.ts'
+import type { RelaySettings } from './config/resolve-config.ts'
+import type { RelayDeps } from './create-relay.ts'
+import type { Forwarder } from './forward/contract.ts'
+import { createAdminApp } from './http/admin.ts'
+import { createApp, createBareApp } from './http/app.ts'
+import type { RelayEnv } from './http/env.ts'
+import { createBudget } from './limits/budget.ts'
+import { createPressure } from './limits/pressure.ts'
+import { createRateLimits } from './limits/rate-limits.ts'
+import { createMetrics } from './operate/metrics.ts'
+import type { RelayStore } from './store/contract.ts'
+import { createAccessTokens } from './tokens/access-token.ts'
+import { openKeyRing } from './tokens/key-ring.ts'
+import { createRevocations } from './tokens/revocations.ts'
+import { createGrantVerifier } from './tokens/verify-grant.ts'
+import { createSessionVerifier } from './tokens/verify-session.ts'
+import { VERSION } from './version.ts'
+
+export interface Parts {
+  readonly app: Hono<RelayEnv>
+  readonly adminApp: Hono<RelayEnv>
+  readonly store: RelayStore
+  readonly forwarder: Forwarder
+}
+
+const DAY_MS = 86_400_000
+
+/** Puts the relay's parts together: the one place that knows them all. */
+export async function assemble(
+  settings: RelaySettings,
+  store: RelayStore,
+  deps: RelayDeps,
+  isStopping: () => boolean,
+): Promise<Parts> {
+  const { clock, log, uuid, tracer } = deps
+  const { limits, metersByName: meters, origins, publicUrl, tenant, tokenLifeS: lifeS, admin } = settings
+  const rotateAfterMs = settings.signingKeyDays * DAY_MS
+  const keys = await openKeyRing({ store, clock, rotateAfterMs, tokenLifeMs: lifeS * 1000 })
+  const forwarder = deps.createForwarder(store, settings)
+  const revocations = createRevocations({ store, tenant, log })
+  const pressure = createPressure({
+    ...{ limits, clock, log },
+    freeDiskBytes: () => deps.freeDiskBytes(settings.store.sqlite),
+    backlogEvents: async () => countBacklog(await store.backlog()),
+  })
+  const openBytes = { known: createBudget(limits.maxOpenBytes), unknown: createBudget(limits.maxOpenBytes / 4) }
+  const metrics = createMetrics({
+    ...{ store, forwarder, log, pressure: pressure.reason },
+    openBytes: () => openBytes.known.used() + openBytes.unknown.used(),
+  })
+  const { instruments } = metrics
+  const reporting = { log, tracer, clock, instruments }
+  const acceptBatch = createAcceptBatch({
+    ...{ store, meters, limits, clock, log, instruments, tracer },
+    onCommit(durationMs) {
+      pressure.noteCommit(durationMs)
+      instruments.commit(durationMs)
+    },
+    wake: (lane) => forwarder.wake(lane),
+  })
+  const app = createApp({
+    ...{ ...reporting, store, keys, publicUrl, origins, limits, pressure, openBytes, acceptBatch, isStopping },
+    version: VERSION,
+    rates: createRateLimits({ limits, clock, onRefusal: instruments.limited }),
+    tokens: createAccessTokens({ keys, revocations, publicUrl, tenant, lifeS, clock, uuid }),
+    verifyGrant: createGrantVerifier({ store, secrets: secretsOf(settings), revocations, clock, log }),
+    verifySession: createSessionVerifier({ issuers: settings.sessions, revocations, fetch: deps.fetch, clock, log }),
+  })
+  const adminApp =
+    admin === undefined
+      ? createBareApp(reporting, 'Give the relay an admin key first.')
+      : createAdminApp({
+          ...{ ...reporting, store, forwarder, keys, metrics, tenant, meters, limits },
+          ...{ adminKey: admin.key, version: VERSION },
+        })
+  return { app, adminApp, store, forwarder }
+}
+
+function countBacklog(lanes: readonly { waiting: number; inDelivery: number }[]): number {
+  return lanes.reduce((sum, { waiting, inDelivery }) => sum + waiting + inDelivery, 0)
+}
+
+function secretsOf({ grants }: RelaySettings): ReadonlyMap<string, Uint8Array> {
+  const encoder = new TextEncoder()
+  return new Map(grants.map(({ keyId, secret }) => [keyId, encoder.encode(secret)]))
+}

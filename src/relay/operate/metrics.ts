@@ -1,0 +1,110 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Forwarder } from '../forward/contract.ts'
+import type { Log } from '../log.ts'
+import type { RelayStore } from '../store/contract.ts'
+import type { Instruments } from './instruments.ts'
+
+export interface MetricsDeps {
+  readonly store: Pick<RelayStore, 'totals' | 'backlog'>
+  readonly forwarder: Pick<Forwarder, 'stats'>
+  /** Why the relay takes nothing now, if it does not. */
+  readonly pressure: () => string | undefined
+  /** Bytes of open bodies. */
+  readonly openBytes: () => number
+  readonly log: Log
+}
+
+export interface Metrics {
+  readonly instruments: Instruments
+  /** The Prometheus text format. */
+  render(): Promise<{ readonly text: string; readonly contentType: string }>
+}
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+const LANE_STATES = ['stopped', 'idle', 'sending', 'backing_off', 'paused'] as const
+
+/** The relay's metrics, in a registry of their own: several relays of one process do not mix. */
+export function createMetrics(deps: MetricsDeps): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+  const instruments = createInstruments(registers)
+  const updateGauges = createGauges(deps, registers)
+  return {
+    instruments,
+    async render() {
+      await updateGauges().catch((error: unknown) => deps.log('warn', 'metrics_incomplete', { error }))
+      return { text: await registry.metrics(), contentType: registry.contentType }
+    },
+  }
+}
+
+function createInstruments(registers: Registry[]): Instruments {
+  const counter = <Label extends string>(name: string, help: string, ...labelNames: Label[]): Counter<Label> =>
+    new Counter({ name: `metertap_${name}`, help, labelNames, registers })
+  const histogram = <Label extends string>(name: string, help: string, ...labelNames: Label[]): Histogram<Label> =>
+    new Histogram({ name: `metertap_${name}`, help, labelNames, buckets: SECONDS, registers })
+
+  const requests = histogram('http_request_seconds', 'Requests by route and status.', 'method', 'route', 'status')
+  const refused = counter('refused_requests_total', 'Requests refused as a whole, by problem code.', 'code')
+  const limited = counter('rate_limited_total', 'Requests refused by a rate limit.', 'bucket')
+  const issued = counter('tokens_issued_total', 'Tokens issued, by what proved the user.', 'proof')
+  const wireBytes = counter('body_wire_bytes_total', 'Bytes of bodies as they arrived.')
+  const bodyBytes = counter('body_bytes_total', 'Bytes of bodies after inflating.')
+  const events = counter('events_total', 'Events by what became of them.', 'outcome')
+  const rejected = counter('events_rejected_total', 'Rejected events by code.', 'code')
+  const commits = histogram('commit_seconds', 'How long a batch waited for its commit and sync.')
+  return {
+    request: (method, route, status, durationMs) =>
+      requests.observe({ method, route, status: String(status) }, durationMs / 1000),
+    refused: (code) => refused.inc({ code }),
+    limited: (bucket) => limited.inc({ bucket }),
+    issued: (proof) => issued.inc({ proof }),
+    body(wire, inflated) {
+      wireBytes.inc(wire)
+      bodyBytes.inc(inflated)
+    },
+    batch({ stored, duplicates, deferred, rejectedByCode }) {
+      events.inc({ outcome: 'stored' }, stored)
+      events.inc({ outcome: 'duplicate' }, duplicates)
+      events.inc({ outcome: 'deferred' }, deferred)
+      for (const [code, count] of rejectedByCode) {
+        events.inc({ outcome: 'rejected' }, count)
+        rejected.inc({ code }, count)
+      }
+    },
+    commit: (durationMs) => commits.observe(durationMs / 1000),
+  }
+}
+
+/** Gauges are read from the store and the forwarder when somebody asks. */
+function createGauges(deps: MetricsDeps, registers: Registry[]): () => Promise<void> {
+  const { store, forwarder, pressure, openBytes } = deps
+  const gauge = <Label extends string>(name: string, help: string, ...labelNames: Label[]): Gauge<Label> =>
+    new Gauge({ name: `metertap_${name}`, help, labelNames, registers })
+
+  const ledger = gauge('ledger_events', 'Numbers of all streams, by where they are.', 'state')
+  const streams = gauge('ledger_streams', 'Streams in the ledger.')
+  const backlog = gauge('backlog_events', 'Stored events not yet accepted upstream.', 'lane', 'state')
+  const lanes = gauge('lane_state', '1 for the state that the lane is in.', 'lane', 'state')
+  const failures = gauge('lane_failures_in_a_row', 'Upstream calls without a verdict, in a row.', 'lane')
+  const refusing = gauge('refusing', '1 while the relay takes nothing, by reason.', 'reason')
+  const open = gauge('open_body_bytes', 'Bytes of bodies in memory.')
+
+  return async () => {
+    const now = pressure()
+    for (const reason of ['disk', 'commit', 'backlog']) refusing.set({ reason }, reason === now ? 1 : 0)
+    open.set(openBytes())
+    for (const { lane, state, failuresInARow } of forwarder.stats()) {
+      failures.set({ lane }, failuresInARow)
+      for (const one of LANE_STATES) lanes.set({ lane, state: one }, one === state ? 1 : 0)
+    }
+    const { streams: count, ...states } = await store.totals()
+    streams.set(count)
+    for (const [state, value] of Object.entries(states)) ledger.set({ state }, value)
+    for (const { lane, waiting, inDelivery } of await store.backlog()) {
+      backlog.set({ lane, state: 'waiting' }, waiting)
+      backlog.set({ lane, state: 'in_delivery' }, inDelivery)
+    }
+  }
+}
