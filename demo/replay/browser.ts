@@ -49,8 +49,8 @@ async function feedAndKill(context: BrowserContext, page: Page, lines: readonly 
   const pids = await processIds(context)
   const halfway = Promise.withResolvers<number>()
   await page.exposeFunction('replayHalfway', halfway.resolve)
-  // It never comes back: the page dies under it.
-  page.evaluate((given) => window.replay?.feedOneByOne(given), lines).catch(() => {})
+  // It never comes back, as the page dies under it; should the page die before its time, the wait has to end too.
+  page.evaluate((given) => window.replay?.feedOneByOne(given), lines).catch(halfway.reject)
   const durableReceipts = await halfway.promise
   const gone = context.waitForEvent('close')
   for (const pid of pids) kill(pid)

@@ -57,8 +57,8 @@ async function replay(
   const watch = setInterval(countUpstream, POLL_MS)
   let browser: ReplayBrowser | undefined
   const start = async (): Promise<ReplayBrowser> => {
-    signal.throwIfAborted()
     browser = await startBrowser({ profile, url: `${world.pageUrl}/replay.html`, headed })
+    signal.throwIfAborted()
     return browser
   }
   signal.addEventListener('abort', () => void browser?.close())
