@@ -6,6 +6,8 @@ import { byStream, type Hidden, type Progress, type SegmentKey, type Tables } fr
 
 /** Reports of streams without a segment in the claim: a bound, so that a batch stays small. */
 const MAX_EXTRA_REPORTS = 100
+/** Small corrections of a clock do not end a lease. */
+const CLOCK_SLACK_MS = 60_000
 /** Damaged rows that one claim reads before it stops. */
 const MAX_STRAYS = 100
 
@@ -21,13 +23,14 @@ export async function claimFrom(tables: Tables, options: ClaimOptions): Promise<
   const strays = [...rows.strays, ...hiding.strays]
   const known = new Set(rows.heads.map(({ stream }) => stream))
   const heads = byStream(rows.heads.filter((head) => head.accountTag === options.accountTag))
-  const hidden = hiding.hidden.filter(({ stream, visibleAtMs }) => visibleAtMs > options.nowMs && heads.has(stream))
+  const hidden = hiding.hidden.filter((row) => isResting(row, options.nowMs) && heads.has(row.stream))
   // Without a head nobody knows whose events they are: such rows are looked at, too.
   const visible = visibleSegments(tables, hidden, (stream) => heads.has(stream) || !known.has(stream))
   const taken = await take(visible, options, (row) => damageOf(row, known), strays)
   if (options.leaseMs > 0) {
-    const visibleAtMs = options.nowMs + options.leaseMs
-    for (const { stream, first, count } of taken.segments) tables.putHidden({ stream, first, count, visibleAtMs })
+    const { nowMs: hiddenAtMs, leaseMs } = options
+    const times = { hiddenAtMs, visibleAtMs: hiddenAtMs + leaseMs }
+    for (const { stream, first, count } of taken.segments) tables.putHidden({ stream, first, count, ...times })
   }
   const reporting = chooseReports(heads, rows.progress, taken.segments, hidden)
   if (taken.segments.length === 0 && reporting.reports.length === 0) return { claim: undefined, strays }
@@ -38,6 +41,11 @@ export async function claimFrom(tables: Tables, options: ClaimOptions): Promise<
 /** Gives a claim's segments back, visible at once. */
 export function releaseIn(tables: Tables, claim: Claim): void {
   for (const { stream, first } of claim.segments) tables.deleteHidden(stream, first, first)
+}
+
+/** Whether a segment is hidden now. A clock that was set back ends the wait, or it would last as long as the step. */
+export function isResting({ hiddenAtMs, visibleAtMs }: Hidden, nowMs: number): boolean {
+  return visibleAtMs > nowMs && hiddenAtMs <= nowMs + CLOCK_SLACK_MS
 }
 
 /** Reads around the hidden segments, so that a large deferred backlog costs nothing. */

@@ -1,6 +1,6 @@
 import type { DropOptions, Segment } from '../contract.ts'
 import { noProgress } from './accounting.ts'
-import { visibleSegments } from './claim.ts'
+import { isResting, visibleSegments } from './claim.ts'
 import { groupByStream } from './group-by-stream.ts'
 import { dropSegments } from './purge.ts'
 import { isSegment } from './sound-rows.ts'
@@ -13,7 +13,7 @@ export async function dropOldestIn(tables: Tables, options: DropOptions): Promis
   const [{ heads, progress }, { hidden }] = await Promise.all([streamRows(tables), hiddenRows(tables)])
   const chosen = heads.filter((head) => accountTag === undefined || head.accountTag === accountTag)
   const streams = new Set(chosen.map(({ stream }) => stream))
-  const resting = hidden.filter(({ stream, visibleAtMs }) => visibleAtMs > nowMs && streams.has(stream))
+  const resting = hidden.filter((row) => isResting(row, nowMs) && streams.has(row.stream))
   const visible = visibleSegments(tables, resting, (stream) => streams.has(stream))
   let dropped = 0
   for (const [stream, segments] of groupByStream(await oldest(visible, options.bytes))) {

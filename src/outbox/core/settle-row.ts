@@ -47,7 +47,8 @@ function keep(tables: Tables, piece: Segment, { verdict }: Run): void {
   tables.putSegment(piece)
   if (typeof verdict === 'object' && verdict.kind === 'deferred') {
     const { stream, first, count } = piece
-    tables.putHidden({ stream, first, count, visibleAtMs: verdict.visibleAtMs })
+    const { hiddenAtMs, visibleAtMs } = verdict
+    tables.putHidden({ stream, first, count, hiddenAtMs, visibleAtMs })
   }
 }
 

@@ -43,8 +43,9 @@ export function isProgress(row: unknown): row is Progress {
 
 export function isHidden(row: unknown): row is Hidden {
   if (!isObject(row)) return false
-  const { stream, first, count, visibleAtMs } = row
-  return typeof stream === 'string' && isCount(first) && isCount(count) && Number.isFinite(visibleAtMs)
+  const { stream, first, count, hiddenAtMs, visibleAtMs } = row
+  if (typeof stream !== 'string' || !isCount(first) || !isCount(count)) return false
+  return Number.isFinite(hiddenAtMs) && Number.isFinite(visibleAtMs)
 }
 
 function isRollup(row: unknown): row is Rollup {
@@ -68,8 +69,10 @@ function parsed(text: string): unknown[] | undefined {
   }
 }
 
+/** `["meter", at, data]`, with an idempotency key or without. */
 function isEvent(value: unknown): boolean {
-  if (!Array.isArray(value) || value.length !== 3) return false
+  if (!Array.isArray(value) || value.length < 3 || value.length > 4) return false
+  if (value.length === 4 && typeof value[3] !== 'string') return false
   return typeof value[0] === 'string' && typeof value[1] === 'number'
 }
 

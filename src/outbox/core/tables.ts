@@ -21,6 +21,7 @@ export interface Hidden {
   readonly stream: string
   readonly first: number
   readonly count: number
+  readonly hiddenAtMs: number
   readonly visibleAtMs: number
 }
 

@@ -5,7 +5,7 @@ import type { Settlement } from '../contract.ts'
 export type Verdict =
   | 'none'
   | 'received'
-  | { readonly kind: 'deferred'; readonly visibleAtMs: number }
+  | { readonly kind: 'deferred'; readonly hiddenAtMs: number; readonly visibleAtMs: number }
   | { readonly kind: 'rejected'; readonly code: string; readonly detail: string }
 
 /** The part of a settlement that names one stream. */
@@ -28,7 +28,9 @@ export function verdictsOf(settlement: Settlement, stream: string): StreamVerdic
     received: received[stream] ?? [],
     deferred: deferred
       .filter((each) => each.stream === stream)
-      .map(({ from, to, delayMs }) => ({ from, to, verdict: { kind: 'deferred', visibleAtMs: nowMs + delayMs } })),
+      .map(({ from, to, delayMs }) => {
+        return { from, to, verdict: { kind: 'deferred', hiddenAtMs: nowMs, visibleAtMs: nowMs + delayMs } }
+      }),
     rejected: rejected
       .filter((each) => each.stream === stream)
       .map(({ seq, code, detail }) => ({ seq, verdict: { kind: 'rejected', code, detail } })),
