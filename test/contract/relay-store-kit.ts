@@ -85,11 +85,12 @@ export async function drain(store: RelayStore, parts: Parameters<typeof take>[1]
 /** The sum of the ledger's rows, for comparison with totals(). */
 export async function sumLedger(store: RelayStore): Promise<LedgerTotals> {
   const rows = await store.ledger({ limit: 100_000 })
-  const sum = { streams: 0, recorded: 0, received: 0, declared: 0, rejected: 0, forwarded: 0, dead: 0, missing: 0 }
+  const counts = { recorded: 0, received: 0, rejected: 0, forwarded: 0, dead: 0, missing: 0 }
+  const sum = { streams: 0, declared: 0, ...counts, discarded: 0, deduplicated: 0, held: 0 }
+  const keys = [...Object.keys(counts), 'discarded', 'deduplicated', 'held'] as (keyof typeof counts | 'held')[]
   for (const row of rows) {
     sum.streams++
-    for (const key of ['recorded', 'received', 'rejected', 'forwarded', 'dead', 'missing'] as const)
-      sum[key] += row[key]
+    for (const key of keys) sum[key] += row[key]
     for (const count of Object.values(row.declared)) sum.declared += count
   }
   return sum

@@ -28,7 +28,13 @@ export function describeRelayStore(name: string, makeHome: () => Promise<StoreHo
     describe('accept', () => {
       test('stores new events and says what it holds', async () => {
         const result = await store.accept(request([...events(0, 4), ...events(7, 8, { stream: S2 })]))
-        expect(result).toEqual({ received: { [S1]: [[0, 4]], [S2]: [[7, 8]] }, stored: 7, duplicates: 0, rejected: [] })
+        expect(result).toEqual({
+          received: { [S1]: [[0, 4]], [S2]: [[7, 8]] },
+          stored: 7,
+          duplicates: 0,
+          deduplicated: 0,
+          rejected: [],
+        })
         expect(await drain(store)).toEqual([...ids(S1, 0, 4), ...ids(S2, 7, 8)])
       })
 
@@ -164,7 +170,8 @@ export function describeRelayStore(name: string, makeHome: () => Promise<StoreHo
           ...{ tenant: 'default', account: 'acme', device: 'd1', stream: S1, recorded: 20, received: 5, rejected: 2 },
           declared: { outbox_full: 3, purged: 1 },
           refused: { invalid_data: 7 },
-          ...{ forwarded: 0, dead: 0, missing: 9, firstSeenMs: 1_700_000_100_000, lastSeenMs: 1_700_000_100_000 },
+          ...{ forwarded: 0, dead: 0, discarded: 0, deduplicated: 0, held: 0 },
+          ...{ missing: 9, firstSeenMs: 1_700_000_100_000, lastSeenMs: 1_700_000_100_000 },
         })
         expect(await store.totals()).toEqual(await sumLedger(store))
       })

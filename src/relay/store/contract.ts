@@ -24,19 +24,24 @@ export interface AcceptRequest {
   readonly refused: readonly { stream: string; seq: number }[]
   /** The sender's clock, kept with each stream of the request; the newest stays. */
   readonly clock?: WireClock
+  /** The events are stored and acknowledged, and stay on hold until releaseHeld(). Default false. */
+  readonly hold?: boolean
 }
 
 export interface AcceptResult {
   /** What the store durably holds now, for each stream of the request. */
   readonly received: Readonly<Record<string, readonly Range[]>>
   readonly stored: number
+  /** Events whose number was held before. */
   readonly duplicates: number
+  /** New events whose idempotency key was known: received, and never forwarded. */
+  readonly deduplicated: number
   /** Events only the store can refuse: `too_many_gaps` when a stream's range list would pass its cap. */
   readonly rejected: readonly { stream: string; seq: number; code: string; detail: string }[]
 }
 
-/** A stored event on its way upstream. */
-export interface StoredEvent extends AcceptableEvent {
+/** A stored event on its way upstream. Its idempotency key has done its work and is not here. */
+export interface StoredEvent extends Omit<AcceptableEvent, 'idempotencyKey'> {
   readonly tenant: string
   readonly account: string
   readonly device: string
@@ -68,6 +73,13 @@ export interface Delivery {
   readonly bytes: number
   /** How often it was claimed before. */
   readonly attempts: number
+  /** Time of its oldest event, ms since 1970. */
+  readonly oldestAtMs: number
+  /**
+   * When the first call was made that the upstream may have taken without our knowing, ms. Absent: if it was ever sent,
+   * it was refused for certain.
+   */
+  readonly doubtSinceMs?: number
 }
 
 export interface OpenDeliveryOptions {
@@ -78,7 +90,63 @@ export interface OpenDeliveryOptions {
   readonly nowMs: number
   /** At most this many stored events are offered to the builder; fewer when they are large (8 Mi characters of data). */
   readonly maxEvents: number
+  /** False: only what was cut before, nothing new. Default true. */
+  readonly mayCut?: boolean
+  /** Strict order: nothing but the lane's oldest delivery that is neither settled nor parked, due or not. Default false. */
+  readonly ordered?: boolean
+  /** Events with a time before `beforeMs` are moved to another lane instead of being offered. */
+  readonly late?: { readonly lane: string; readonly beforeMs: number }
 }
+
+/** A delivery that is no longer sent by itself: the upstream may have taken it, and might not notice a second copy. */
+export interface ParkedDelivery {
+  readonly id: string
+  readonly lane: string
+  readonly rows: number
+  readonly attempts: number
+  /** Event ids, the first 100. */
+  readonly events: readonly string[]
+  readonly oldestAtMs: number
+  readonly doubtSinceMs?: number
+  readonly reason: string
+  readonly parkedAtMs: number
+}
+
+/** What the operator found out about a parked delivery: the upstream has it, has not, or must not get it. */
+export type ParkedVerdict = 'accepted' | 'resend' | 'bury'
+
+/** Events on hold of one account and meter. */
+export interface HeldEvents {
+  readonly tenant: string
+  readonly account: string
+  readonly meter: string
+  readonly events: number
+  readonly sinceMs: number
+}
+
+/** An event that the upstream first took and later refused (its import failed), as the upstream tells it. */
+export interface ImportFailure {
+  /** Names this failure for ever: a second report of it changes nothing. */
+  readonly mark: string
+  /** When the mark may be forgotten, ms. */
+  readonly markExpiresAtMs: number
+  readonly tenant: string
+  /** Absent when the upstream's row does not tell: then the stream must belong to one account only. */
+  readonly account?: string
+  readonly stream: string
+  readonly seq: number
+  readonly meter: string
+  readonly atMs: number
+  /** What can be told of the event's data from the upstream's row, JSON text. */
+  readonly data: string
+  /** The data is not all there: the letter can be replayed only after an edit. */
+  readonly needsEdit: boolean
+  readonly code: string
+  readonly detail: string
+}
+
+/** known: reported before, or in the dead letters already. unknown: this relay has forwarded no such event. */
+export type ImportFailureResult = 'buried' | 'known' | 'unknown'
 
 /** An event that the upstream (or the mapping) refused, kept for the operator. */
 export interface RelayDeadLetter extends StoredEvent {
@@ -86,6 +154,10 @@ export interface RelayDeadLetter extends StoredEvent {
   readonly code: string
   readonly detail: string
   readonly diedAtMs: number
+  /** The data as it was before the first edit. */
+  readonly originalData?: string
+  /** Cannot be replayed until it is edited: only a part of its data came back from the upstream. */
+  readonly needsEdit?: true
 }
 
 /** Newest first; default 100. `before` and `id` are ids of letters. */
@@ -93,6 +165,8 @@ export interface DeadLetterFilter {
   readonly id?: number
   readonly meter?: string
   readonly account?: string
+  readonly stream?: string
+  readonly code?: string
   readonly before?: number
   readonly limit?: number
 }
@@ -111,7 +185,10 @@ export interface StreamGaps {
   readonly lastSeenMs: number
 }
 
-/** One stream in the ledger. missing = recorded − received − declared − rejected (what is still on the device counts as missing until it arrives). */
+/**
+ * One stream in the ledger. recorded = received + declared + rejected + missing (what is still on the device counts as
+ * missing until it arrives); received = forwarded + dead + discarded + deduplicated + held + what is on its way.
+ */
 export interface LedgerRow {
   readonly tenant: string
   readonly account: string
@@ -128,6 +205,12 @@ export interface LedgerRow {
   readonly forwarded: number
   /** Received, then refused upstream: in the relay's dead letters. */
   readonly dead: number
+  /** Dead letters that the operator deleted. */
+  readonly discarded: number
+  /** Received under an idempotency key that was known: not forwarded. */
+  readonly deduplicated: number
+  /** Received and on hold. */
+  readonly held: number
   readonly missing: number
   /** What the sender last said of its clock. */
   readonly clock?: WireClock
@@ -143,15 +226,50 @@ export interface LedgerTotals {
   readonly rejected: number
   readonly forwarded: number
   readonly dead: number
+  readonly discarded: number
+  readonly deduplicated: number
+  readonly held: number
   readonly missing: number
+}
+
+/**
+ * What happened to an account's events of one meter within one hour: changes, not levels. An event that is replayed or
+ * whose import failed takes its count back in the hour in which that shows, so a figure may be negative; the sum over
+ * all hours is the ledger's figure.
+ */
+export interface HourRow {
+  readonly tenant: string
+  readonly account: string
+  readonly meter: string
+  /** Start of the hour, ms since 1970. */
+  readonly hourMs: number
+  readonly received: number
+  readonly forwarded: number
+  readonly dead: number
+  readonly deduplicated: number
+}
+
+/** Oldest hours first; limit default 1,000. Hours from fromMs (inclusive) until untilMs (exclusive). */
+export interface HourFilter {
+  readonly account?: string
+  readonly meter?: string
+  readonly fromMs?: number
+  readonly untilMs?: number
+  readonly limit?: number
 }
 
 export interface LaneBacklog {
   readonly lane: string
   /** Events stored and not yet put into a delivery. */
   readonly waiting: number
-  /** Events in deliveries that are not settled. */
+  /** Events in deliveries that are neither settled nor parked. */
   readonly inDelivery: number
+  /** Events in parked deliveries: they wait for the operator. */
+  readonly parked: number
+  /** When the oldest event on its way was received, ms; absent when there is none. */
+  readonly oldestReceivedAtMs?: number
+  /** The operator paused the lane. */
+  readonly paused?: { readonly reason: string; readonly sinceMs: number }
 }
 
 /** Whose tokens; without a device: those of every device of the account. */
@@ -171,7 +289,11 @@ export interface Revocation extends RevocationSubject {
  * Every method is one transaction; a promise resolves only after commit and sync.
  */
 export interface RelayStore {
-  /** De-duplicates by (tenant, account, stream, seq) and stores what is new, in one transaction. */
+  /**
+   * De-duplicates by (tenant, account, stream, seq), then by (tenant, account, idempotency key), and stores what is new,
+   * in one transaction. A key is known for at least the store's window of days after its event was received, and it
+   * stays known whatever becomes of that event.
+   */
   accept(request: AcceptRequest): Promise<AcceptResult>
   /**
    * The lane's oldest unsettled delivery that is due and unleased; else cuts a new one from the oldest stored events.
@@ -181,22 +303,54 @@ export interface RelayStore {
   openDelivery(options: OpenDeliveryOptions, build: BuildDelivery): Promise<Delivery | undefined>
   /** The upstream accepted it: counts its events as forwarded. This and the next three do nothing for a settled id. */
   acceptDelivery(id: string, nowMs: number): Promise<void>
-  /** Not settled: keep it and send the same bytes again, not before notBeforeMs. */
-  postponeDelivery(id: string, notBeforeMs: number, error: string): Promise<void>
-  /** Replaces it by two halves, or more when the builder takes less (rows > 1): to find the poison event, or for size. */
-  splitDelivery(id: string, build: BuildDelivery): Promise<void>
+  /**
+   * Not settled: keep it and send the same bytes again, not before notBeforeMs. `inDoubt` (default true) says whether
+   * the upstream may have taken it this time. A claim that ends by itself always leaves doubt.
+   */
+  postponeDelivery(id: string, notBeforeMs: number, error: string, inDoubt?: boolean): Promise<void>
+  /**
+   * Replaces it by two halves, or more when the builder takes less (rows > 1): to find the poison event, or for size.
+   * They inherit its doubt; `inDoubt` (default true) as in postponeDelivery.
+   */
+  splitDelivery(id: string, build: BuildDelivery, inDoubt?: boolean): Promise<void>
   /** Its events become dead letters. */
   buryDelivery(id: string, code: string, detail: string, nowMs: number): Promise<void>
+  /** Keeps it and sends it no more until the operator decides. */
+  parkDelivery(id: string, reason: string, nowMs: number): Promise<void>
+  /** Parked longest first; limit default 100. */
+  parkedDeliveries(filter?: { lane?: string; limit?: number }): Promise<ParkedDelivery[]>
+  /** The operator's decision; false when no such delivery is parked. */
+  resolveParked(id: string, verdict: ParkedVerdict, nowMs: number): Promise<boolean>
+  /** The lane's forwarding stops, for all processes and after restarts too, until resumeLane(). */
+  pauseLane(lane: string, reason: string, nowMs: number): Promise<void>
+  /** False when it was not paused. */
+  resumeLane(lane: string): Promise<boolean>
   backlog(): Promise<LaneBacklog[]>
+  /** What is on hold, by account and meter; limit default 1,000. */
+  heldEvents(filter?: { account?: string; limit?: number }): Promise<HeldEvents[]>
+  /** Puts an account's events on hold into their lanes, in the order in which they came; how many they were. */
+  releaseHeld(owner: { tenant: string; account: string }): Promise<number>
   /** Newest streams first; limit default 1,000. */
   ledger(filter?: { account?: string; stream?: string; limit?: number }): Promise<LedgerRow[]>
   totals(): Promise<LedgerTotals>
+  /** By account, meter and hour, for a bounded time (in SQLite 100 days unless told otherwise). */
+  ledgerByHour(filter?: HourFilter): Promise<HourRow[]>
   /** Newest first; limit default 100. */
   deadLetters(filter?: DeadLetterFilter): Promise<RelayDeadLetter[]>
   /** Replaces a dead letter's data, JSON text; false when there is no such letter. Its event id stays. */
   editDeadLetter(id: number, data: string): Promise<boolean>
-  /** Puts dead letters back into their lanes, under the same event ids; those that are there no more are left out. */
-  replayDeadLetters(ids: readonly number[]): Promise<RelayDeadLetter[]>
+  /**
+   * Puts dead letters back into their lanes, under the same event ids: those named, or the newest of a filter (limit
+   * default 100). Left out are those that are there no more or must be edited first.
+   */
+  replayDeadLetters(selection: readonly number[] | DeadLetterFilter): Promise<RelayDeadLetter[]>
+  /** Deletes dead letters: the ledger counts them as discarded. How many they were. */
+  deleteDeadLetters(ids: readonly number[]): Promise<number>
+  /** An event counted as forwarded becomes a dead letter, once for each mark. */
+  buryForwarded(failure: ImportFailure, nowMs: number): Promise<ImportFailureResult>
+  /** A note that a part of the relay keeps for itself, such as how far the reconciler has read. */
+  note(name: string): Promise<string | undefined>
+  setNote(name: string, value: string): Promise<void>
   /** Streams with missing numbers, the one seen last first. */
   gaps(filter?: { account?: string; stream?: string; limit?: number }): Promise<StreamGaps[]>
   /** Uses up a nonce; false when it was used before. Nonces may be forgotten after expiresAtMs. */
@@ -213,5 +367,10 @@ export interface RelayStore {
   revocations(): Promise<Revocation[]>
   /** Throws when the store cannot write now. */
   check(): Promise<void>
+  /**
+   * Copies the store, whole and consistent, while it works on. The copy holds all secrets: it is readable by its owner
+   * only. Errors: MetertapError bad_option when the path is taken or cannot be written.
+   */
+  backup(path: string): Promise<void>
   close(): Promise<void>
 }

@@ -1,6 +1,10 @@
 import { covers } from '../../../wire/ranges.ts'
 import type { AcceptableEvent, AcceptRequest, AcceptResult } from '../contract.ts'
+import type { Bookkeeping } from './bookkeeping.ts'
 import type { Chunks } from './chunks.ts'
+import type { HeldChunks } from './held-chunks.ts'
+import type { Hours } from './hours.ts'
+import type { IdempotencyKeys } from './idempotency-keys.ts'
 import { mergeReport, receiveRun, refuseNumber, type StreamState } from './stream-state.ts'
 import type { Streams } from './streams.ts'
 
@@ -10,11 +14,19 @@ interface Taken {
   readonly overCap: readonly AcceptableEvent[]
 }
 
+export interface AcceptParts {
+  readonly streams: Streams
+  readonly chunks: Chunks
+  readonly heldChunks: HeldChunks
+  readonly hours: Hours
+  readonly keys: IdempotencyKeys
+  readonly books: Bookkeeping
+  readonly maxRanges: number
+}
+
 /** Takes one request into the open transaction. Throws TypeError for an event that no store can hold. */
-export function acceptRequest(
-  request: AcceptRequest,
-  { streams, chunks, maxRanges }: { streams: Streams; chunks: Chunks; maxRanges: number },
-): AcceptResult {
+export function acceptRequest(request: AcceptRequest, parts: AcceptParts): AcceptResult {
+  const { streams, maxRanges } = parts
   request.events.forEach(assertStorable)
   const changes: { before: StreamState; after: StreamState }[] = []
   const fresh: AcceptableEvent[] = []
@@ -33,12 +45,14 @@ export function acceptRequest(
     const clock = request.clock === undefined ? {} : { clock: request.clock }
     changes.push({ before, after: { ...after, ...clock, lastSeenMs: request.receivedAtMs } })
   }
-  for (const [meter, list] of Map.groupBy(fresh, (event) => event.meter)) chunks.add(request, meter, list)
+  // The streams first: what is booked next is booked on their rows.
   streams.save(changes)
+  const deduplicated = store(request, fresh, parts)
   return {
     received: Object.fromEntries(changes.map(({ after }) => [after.stream, after.held])),
-    stored: fresh.length,
+    stored: fresh.length - deduplicated,
     duplicates: request.events.length - fresh.length - overCap.length,
+    deduplicated,
     rejected: overCap.map(({ stream, seq }) => ({
       stream,
       seq,
@@ -46,6 +60,27 @@ export function acceptRequest(
       detail: tooManyGaps(maxRanges),
     })),
   }
+}
+
+/** Stores new events, but those whose idempotency key is known; how many those are. */
+function store(request: AcceptRequest, fresh: readonly AcceptableEvent[], parts: AcceptParts): number {
+  const { chunks, heldChunks, hours, keys, books } = parts
+  const { tenant, account, receivedAtMs } = request
+  let deduplicated = 0
+  for (const [meter, list] of Map.groupBy(fresh, (event) => event.meter)) {
+    const owner = { ...request, meter }
+    const isNew = ({ idempotencyKey: key }: AcceptableEvent): boolean =>
+      key === undefined || keys.use(request, key, receivedAtMs)
+    const { wanted = [], known = [] } = Object.groupBy(list, (event) => (isNew(event) ? 'wanted' : 'known'))
+    hours.add(owner, receivedAtMs, { received: list.length })
+    if (wanted.length > 0 && request.hold) heldChunks.add(owner, wanted)
+    else if (wanted.length > 0) chunks.add(owner, meter, wanted)
+    for (const [stream, { length: count }] of Map.groupBy(known, (event) => event.stream)) {
+      books.book('deduplicated', [{ tenant, account, stream, meter, count }], receivedAtMs)
+    }
+    deduplicated += known.length
+  }
+  return deduplicated
 }
 
 function tooManyGaps(maxRanges: number): string {
@@ -86,8 +121,8 @@ function runsOf(events: readonly AcceptableEvent[]): AcceptableEvent[][] {
   return runs
 }
 
-function assertStorable({ seq, atMs, data, stream, meter }: AcceptableEvent): void {
-  const isText = typeof data === 'string' && typeof stream === 'string' && typeof meter === 'string'
+function assertStorable({ seq, atMs, data, stream, meter, idempotencyKey }: AcceptableEvent): void {
+  const isText = [data, stream, meter, idempotencyKey ?? ''].every((part) => typeof part === 'string')
   if (isText && Number.isSafeInteger(seq) && seq >= 0 && Number.isFinite(atMs)) return
   throw new TypeError('An event for the store needs a stream, a number, a meter, a time and its data as JSON text.')
 }

@@ -1,61 +1,103 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { DeadLetterFilter, RelayDeadLetter } from '../contract.ts'
+import type { Bookkeeping } from './bookkeeping.ts'
 import type { Chunks } from './chunks.ts'
-import type { Streams } from './streams.ts'
 
 /** What an operator does with dead letters. All but the reading ones run inside a transaction. */
 export interface DeadLetterDesk {
+  /** Newest first. */
   find(filter: DeadLetterFilter): RelayDeadLetter[]
   /** False when there is no such letter. */
   edit(id: number, data: string): boolean
-  /** Those that went back into their lanes, with new places but their own ids. */
-  replay(ids: readonly number[]): RelayDeadLetter[]
+  /** Those that went back into their lanes. */
+  replay(selection: readonly number[] | DeadLetterFilter, nowMs: number): RelayDeadLetter[]
+  /** How many there were. */
+  discard(ids: readonly number[], nowMs: number): number
 }
 
-const COLUMNS = `id, tenant, account, device, stream, seq, meter, at_ms AS atMs, data, received_at_ms AS receivedAtMs, code,
-  detail, died_at_ms AS diedAtMs`
+interface LetterRow extends Omit<RelayDeadLetter, 'originalData' | 'needsEdit'> {
+  originalData: string | null
+  needsEdit: number
+}
+
+const COLUMNS = `id, tenant, account, device, stream, seq, meter, at_ms AS atMs, data, original_data AS originalData,
+  needs_edit AS needsEdit, received_at_ms AS receivedAtMs, code, detail, died_at_ms AS diedAtMs`
 const DEFAULT_LIMIT = 100
 
 export function createDeadLetterDesk(
   db: DatabaseSync,
-  { chunks, streams }: { chunks: Pick<Chunks, 'add'>; streams: Pick<Streams, 'credit'> },
+  { chunks, books }: { chunks: Pick<Chunks, 'add'>; books: Bookkeeping },
 ): DeadLetterDesk {
   const list = db.prepare(`
     SELECT ${COLUMNS} FROM dead_letters
     WHERE id < :before AND (:id IS NULL OR id = :id) AND (:meter IS NULL OR meter = :meter)
-      AND (:account IS NULL OR account = :account)
+      AND (:account IS NULL OR account = :account) AND (:stream IS NULL OR stream = :stream)
+      AND (:code IS NULL OR code = :code)
     ORDER BY id DESC LIMIT :limit`)
   const one = db.prepare(`SELECT ${COLUMNS} FROM dead_letters WHERE id = ?`)
-  const change = db.prepare('UPDATE dead_letters SET data = ? WHERE id = ?')
+  const change = db.prepare(`
+    UPDATE dead_letters SET original_data = coalesce(original_data, data), data = ?, needs_edit = 0 WHERE id = ?`)
   const remove = db.prepare('DELETE FROM dead_letters WHERE id = ?')
 
-  function putBack(letter: RelayDeadLetter): void {
-    const { tenant, account, device, stream, receivedAtMs, meter } = letter
-    const { id: _id, code: _code, detail: _detail, diedAtMs: _diedAtMs, ...event } = letter
-    chunks.add({ tenant, account, device, receivedAtMs, streams: [], events: [], refused: [] }, meter, [event])
-    streams.credit('dead', [{ tenant, account, stream, count: -1 }])
+  function find({ id, meter, account, stream, code, before, limit = DEFAULT_LIMIT }: DeadLetterFilter) {
+    const rows = list.all({
+      ...{ id: id ?? null, meter: meter ?? null, account: account ?? null, stream: stream ?? null },
+      ...{ code: code ?? null, before: before ?? Number.MAX_SAFE_INTEGER, limit },
+    })
+    return rows.map((row) => toLetter(row as unknown as LetterRow))
+  }
+
+  function named(ids: readonly number[]): RelayDeadLetter[] {
+    return [...new Set(ids)].flatMap((id) => {
+      const row = one.get(id)
+      return row === undefined ? [] : [toLetter(row as unknown as LetterRow)]
+    })
+  }
+
+  function takeOut(letter: RelayDeadLetter, nowMs: number): void {
+    books.takeBack('dead', [{ ...letter, count: 1 }], nowMs)
     remove.run(letter.id)
   }
 
   return {
-    find({ id, meter, account, before, limit = DEFAULT_LIMIT }) {
-      const rows = list.all({
-        id: id ?? null,
-        meter: meter ?? null,
-        account: account ?? null,
-        before: before ?? Number.MAX_SAFE_INTEGER,
-        limit,
-      })
-      return rows.map((row) => ({ ...(row as unknown as RelayDeadLetter) }))
-    },
+    find,
     edit: (id, data) => change.run(data, id).changes === 1,
-    replay(ids) {
-      const letters = [...new Set(ids)].flatMap((id) => {
-        const row = one.get(id)
-        return row === undefined ? [] : [{ ...(row as unknown as RelayDeadLetter) }]
-      })
-      for (const letter of letters) putBack(letter)
+    replay(selection, nowMs) {
+      const chosen = isIds(selection) ? named(selection) : find(selection)
+      const letters = chosen.filter(({ needsEdit }) => !needsEdit)
+      // In the order in which they died, letters of one batch together.
+      const ascending = letters.toSorted((a, b) => a.id - b.id)
+      for (const group of Map.groupBy(ascending, ownerOf).values()) {
+        const [owner] = group as [RelayDeadLetter]
+        chunks.add(owner, owner.meter, group)
+      }
+      for (const letter of letters) takeOut(letter, nowMs)
       return letters
     },
+    discard(ids, nowMs) {
+      const letters = named(ids)
+      for (const letter of letters) {
+        takeOut(letter, nowMs)
+        books.book('discarded', [{ ...letter, count: 1 }], nowMs)
+      }
+      return letters.length
+    },
+  }
+}
+
+/** Array.isArray does not narrow a readonly list. */
+function isIds(selection: readonly number[] | DeadLetterFilter): selection is readonly number[] {
+  return Array.isArray(selection)
+}
+
+function ownerOf({ tenant, account, device, meter, receivedAtMs }: RelayDeadLetter): string {
+  return JSON.stringify([tenant, account, device, meter, receivedAtMs])
+}
+
+function toLetter({ originalData, needsEdit, ...row }: LetterRow): RelayDeadLetter {
+  return {
+    ...row,
+    ...(originalData === null ? {} : { originalData }),
+    ...(needsEdit === 0 ? {} : { needsEdit: true as const }),
   }
 }

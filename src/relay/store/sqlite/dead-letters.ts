@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { StoredEvent } from '../contract.ts'
 
 export interface DeadLetters {
-  add(event: StoredEvent, code: string, detail: string, diedAtMs: number): void
+  add(event: StoredEvent, code: string, detail: string, diedAtMs: number, needsEdit?: boolean): void
 }
 
 /** Upstreams answer with whole pages at times. */
@@ -12,12 +12,16 @@ const MAX_DETAIL_CHARS = 1_000
 export function createDeadLetters(db: DatabaseSync): DeadLetters {
   const insert = db.prepare(`
     INSERT INTO dead_letters (tenant, account, device, stream, seq, meter, at_ms, data, received_at_ms, code, detail,
-      died_at_ms)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+      died_at_ms, needs_edit)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
   return {
-    add({ tenant, account, device, stream, seq, meter, atMs, data, receivedAtMs }, code, detail, diedAtMs) {
+    add(event, code, detail, diedAtMs, needsEdit = false) {
+      const { tenant, account, device, stream, seq, meter, atMs, data, receivedAtMs } = event
       const reason = detail.slice(0, MAX_DETAIL_CHARS)
-      insert.run(tenant, account, device, stream, seq, meter, atMs, data, receivedAtMs, code, reason, diedAtMs)
+      insert.run(
+        ...[tenant, account, device, stream, seq, meter, atMs, data, receivedAtMs, code, reason, diedAtMs],
+        needsEdit ? 1 : 0,
+      )
     },
   }
 }

@@ -1,18 +1,11 @@
 import { v7 } from 'uuid'
 import { MetertapError } from '../../../wire/errors.ts'
-import type { BuildDelivery, Delivery, LaneBacklog, OpenDeliveryOptions, RelayStore } from '../contract.ts'
+import type { BuildDelivery, Delivery, OpenDeliveryOptions, RelayStore } from '../contract.ts'
 import { acceptRequest } from './accept.ts'
-import { createChunks } from './chunks.ts'
+import { backUp } from './back-up.ts'
 import { openDatabase } from './database.ts'
-import { createDeadLetterDesk } from './dead-letter-desk.ts'
-import { createDeadLetters } from './dead-letters.ts'
-import { createDeliveries } from './deliveries.ts'
-import { createGapReader } from './gaps.ts'
 import { createGroupCommit } from './group-commit.ts'
-import { createRevocationTable } from './revocations.ts'
-import { createSmallThings } from './small-things.ts'
-import { createStreams } from './streams.ts'
-import { createSwapSecret } from './swap-secret.ts'
+import { createStoreParts } from './store-parts.ts'
 
 export interface SqliteStoreOptions {
   /** The database file; `<path>-wal` and `<path>-shm` stand beside it. Its folder must exist. */
@@ -21,6 +14,13 @@ export interface SqliteStoreOptions {
   readonly clock: () => number
   /** How many separate ranges of numbers a stream may have. Default 1,000. */
   readonly maxRangesPerStream?: number
+  /**
+   * For at least so many days an idempotency key is known. Default 62: the oldest event taken (60 days), how far ahead
+   * an event may be (1 day), and a day more.
+   */
+  readonly idempotencyWindowDays?: number
+  /** How many days the ledger by hour reaches back. Default 100. */
+  readonly hourlyDays?: number
   /** Makes ids of deliveries: UUIDs. Default version 7. */
   readonly newId?: () => string
 }
@@ -35,17 +35,11 @@ export interface SqliteStoreOptions {
  */
 export function openSqliteStore(options: SqliteStoreOptions): RelayStore {
   const { path, clock, maxRangesPerStream: maxRanges = 1_000, newId = () => v7() } = options
+  const { idempotencyWindowDays = 62, hourlyDays = 100 } = options
   const db = openDatabase(path)
   const group = createGroupCommit(db)
-  const streams = createStreams(db)
-  const chunks = createChunks(db)
-  const deadLetters = createDeadLetters(db)
-  const desk = createDeadLetterDesk(db, { chunks, streams })
-  const readGaps = createGapReader(db)
-  const deliveries = createDeliveries(db, { chunks, streams, deadLetters, newId })
-  const small = createSmallThings(db)
-  const revocations = createRevocationTable(db)
-  const swapSecret = createSwapSecret(db)
+  const parts = createStoreParts(db, { newId, idempotencyWindowDays, hourlyDays })
+  const { streams, deliveries, parked, lanes, heldChunks, hours, desk, small, revocations } = parts
   let isClosed = false
 
   async function write<T>(job: () => T): Promise<T> {
@@ -63,32 +57,48 @@ export function openSqliteStore(options: SqliteStoreOptions): RelayStore {
   }
 
   async function openDelivery(claim: OpenDeliveryOptions, build: BuildDelivery): Promise<Delivery | undefined> {
-    // One slice of unmappable events per turn, so that a long row of them does not hold up the requests.
+    // One slice of unmappable or late events per turn, so that a long row of them does not hold up the requests.
     for (;;) {
       const opened = await write(() => deliveries.open(claim, build))
       if (opened !== 'again') return opened
     }
   }
 
-  function backlog(): LaneBacklog[] {
-    const rows = new Map(deliveries.rowsInDelivery().map((lane) => [lane.lane, lane.rows]))
-    return chunks.waiting().map(({ lane, waiting }) => ({ lane, waiting, inDelivery: rows.get(lane) ?? 0 }))
+  async function releaseHeld(owner: { tenant: string; account: string }): Promise<number> {
+    for (let released = 0; ; ) {
+      const some = await write(() => heldChunks.releaseSome(owner, clock()))
+      if (some === 0) return released
+      released += some
+    }
   }
 
   return {
-    accept: (request) => write(() => acceptRequest(request, { streams, chunks, maxRanges })),
+    accept: (request) => write(() => acceptRequest(request, { ...parts, maxRanges })),
     openDelivery,
-    acceptDelivery: (id) => write(() => deliveries.accept(id)),
-    postponeDelivery: (id, notBeforeMs, error) => write(() => deliveries.postpone(id, notBeforeMs, error)),
-    splitDelivery: (id, build) => write(() => deliveries.split(id, build, clock())),
+    acceptDelivery: (id, nowMs) => write(() => deliveries.accept(id, nowMs)),
+    postponeDelivery: (id, notBeforeMs, error, inDoubt = true) =>
+      write(() => deliveries.postpone(id, notBeforeMs, error, inDoubt)),
+    splitDelivery: (id, build, inDoubt = true) => write(() => deliveries.split(id, build, inDoubt, clock())),
     buryDelivery: (id, code, detail, nowMs) => write(() => deliveries.bury(id, code, detail, nowMs)),
-    backlog: () => read(backlog),
+    parkDelivery: (id, reason, nowMs) => write(() => parked.park(id, reason, nowMs)),
+    parkedDeliveries: (filter = {}) => read(() => parked.list(filter)),
+    resolveParked: (id, verdict, nowMs) => write(() => parked.resolve(id, verdict, nowMs)),
+    pauseLane: (lane, reason, nowMs) => write(() => lanes.pause(lane, reason, nowMs)),
+    resumeLane: (lane) => write(() => lanes.resume(lane)),
+    backlog: () => read(() => lanes.backlog()),
+    heldEvents: (filter = {}) => read(() => heldChunks.list(filter)),
+    releaseHeld,
     ledger: (filter = {}) => read(() => streams.ledger(filter)),
     totals: () => read(() => streams.totals()),
+    ledgerByHour: (filter = {}) => read(() => hours.list(filter)),
+    gaps: (filter = {}) => read(() => parts.readGaps(filter)),
     deadLetters: (filter = {}) => read(() => desk.find(filter)),
     editDeadLetter: (id, data) => write(() => desk.edit(id, data)),
-    replayDeadLetters: (ids) => write(() => desk.replay(ids)),
-    gaps: (filter = {}) => read(() => readGaps(filter)),
+    replayDeadLetters: (selection) => write(() => desk.replay(selection, clock())),
+    deleteDeadLetters: (ids) => write(() => desk.discard(ids, clock())),
+    buryForwarded: (failure, nowMs) => write(() => parts.buryForwarded(failure, nowMs)),
+    note: (name) => read(() => small.note(name)),
+    setNote: (name, value) => write(() => small.setNote(name, value)),
     useNonce: (nonce, expiresAtMs, nowMs) => write(() => small.useNonce(nonce, expiresAtMs, nowMs)),
     async secret(name, create) {
       const stored = await read(() => small.readSecret(name))
@@ -96,11 +106,15 @@ export function openSqliteStore(options: SqliteStoreOptions): RelayStore {
       const made = await create()
       return write(() => small.keepSecret(name, made, clock()))
     },
-    swapSecret: (name, before, after) => write(() => swapSecret(name, before, after)),
+    swapSecret: (name, before, after) => write(() => parts.swapSecret(name, before, after)),
     revoke: (revocation) => write(() => revocations.revoke(revocation)),
     revokedBefore: (subject) => read(() => revocations.before(subject)),
     revocations: () => read(() => revocations.list()),
     check: () => write(() => small.touch(clock())),
+    async backup(to) {
+      assertOpen()
+      await backUp(path, to)
+    },
     async close() {
       if (isClosed) return
       isClosed = true

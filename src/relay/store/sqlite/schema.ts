@@ -8,6 +8,9 @@ import { MetertapError } from '../../../wire/errors.ts'
  *   `[[stream, first, count], …]` in the same order. Ids are never reused: a lane's cursor only moves up.
  * - lanes: `chunk` and `position` name the first event that no delivery was cut from yet.
  * - deliveries: `runs` is JSON `[[chunk, from, until], …]`, positions in the chunk, `until` exclusive.
+ * - held_chunks: chunks on hold. Released ones become new chunks, since the cursors are past their ids.
+ * - hours: changes of the ledger by hour; `hour` is hours since 1970.
+ * - keys_YYYYMMDD, made and dropped as days go by: idempotency keys by the day they came in (see idempotency-keys.ts).
  */
 const MIGRATIONS: readonly string[] = [
   `
@@ -21,6 +24,9 @@ const MIGRATIONS: readonly string[] = [
     rejected INTEGER NOT NULL,
     forwarded INTEGER NOT NULL,
     dead INTEGER NOT NULL,
+    discarded INTEGER NOT NULL DEFAULT 0,
+    deduplicated INTEGER NOT NULL DEFAULT 0,
+    on_hold INTEGER NOT NULL DEFAULT 0,
     first_seen_ms INTEGER NOT NULL,
     last_seen_ms INTEGER NOT NULL,
     declared TEXT NOT NULL,
@@ -42,6 +48,9 @@ const MIGRATIONS: readonly string[] = [
     rejected REAL NOT NULL DEFAULT 0,
     forwarded REAL NOT NULL DEFAULT 0,
     dead REAL NOT NULL DEFAULT 0,
+    discarded REAL NOT NULL DEFAULT 0,
+    deduplicated REAL NOT NULL DEFAULT 0,
+    on_hold REAL NOT NULL DEFAULT 0,
     missing REAL NOT NULL DEFAULT 0
   ) STRICT;
   INSERT INTO totals (one) VALUES (1);
@@ -50,12 +59,15 @@ const MIGRATIONS: readonly string[] = [
     lane TEXT PRIMARY KEY,
     chunk INTEGER NOT NULL DEFAULT 0,
     position INTEGER NOT NULL DEFAULT 0,
-    waiting INTEGER NOT NULL DEFAULT 0
+    waiting INTEGER NOT NULL DEFAULT 0,
+    paused_reason TEXT,
+    paused_at_ms INTEGER
   ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE chunks (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     lane TEXT NOT NULL REFERENCES lanes,
+    meter TEXT NOT NULL,
     tenant TEXT NOT NULL,
     account TEXT NOT NULL,
     device TEXT NOT NULL,
@@ -67,6 +79,19 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX chunks_by_lane ON chunks (lane);
 
+  CREATE TABLE held_chunks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    meter TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    account TEXT NOT NULL,
+    device TEXT NOT NULL,
+    received_at_ms INTEGER NOT NULL,
+    count INTEGER NOT NULL CHECK (count > 0),
+    spans TEXT NOT NULL,
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX held_chunks_by_account ON held_chunks (account, tenant, meter, received_at_ms, count);
+
   CREATE TABLE deliveries (
     id TEXT PRIMARY KEY,
     lane TEXT NOT NULL REFERENCES lanes,
@@ -77,12 +102,17 @@ const MIGRATIONS: readonly string[] = [
     attempts INTEGER NOT NULL DEFAULT 0,
     owner TEXT,
     lease_until_ms INTEGER NOT NULL DEFAULT 0,
+    claimed_at_ms INTEGER,
     not_before_ms INTEGER NOT NULL DEFAULT 0,
+    oldest_at_ms REAL NOT NULL,
+    doubt_since_ms INTEGER,
+    parked_reason TEXT,
+    parked_at_ms INTEGER,
     last_error TEXT,
     runs TEXT NOT NULL,
     body BLOB NOT NULL
   ) STRICT;
-  CREATE INDEX deliveries_by_age ON deliveries (lane, first_chunk, first_position);
+  CREATE INDEX deliveries_by_age ON deliveries (lane, first_chunk, first_position, rows, parked_at_ms);
 
   CREATE TABLE dead_letters (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -94,11 +124,26 @@ const MIGRATIONS: readonly string[] = [
     meter TEXT NOT NULL,
     at_ms REAL NOT NULL,
     data TEXT NOT NULL,
+    original_data TEXT,
+    needs_edit INTEGER NOT NULL DEFAULT 0,
     received_at_ms INTEGER NOT NULL,
     code TEXT NOT NULL,
     detail TEXT NOT NULL,
     died_at_ms INTEGER NOT NULL
   ) STRICT;
+  CREATE INDEX dead_letters_by_event ON dead_letters (stream, seq);
+
+  CREATE TABLE hours (
+    hour INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    meter TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    received INTEGER NOT NULL DEFAULT 0,
+    forwarded INTEGER NOT NULL DEFAULT 0,
+    dead INTEGER NOT NULL DEFAULT 0,
+    deduplicated INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (hour, account, meter, tenant)
+  ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE nonces (nonce TEXT PRIMARY KEY, expires_at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE INDEX nonces_by_expiry ON nonces (expires_at_ms);
@@ -110,6 +155,7 @@ const MIGRATIONS: readonly string[] = [
     before_ms INTEGER NOT NULL,
     PRIMARY KEY (tenant, account, device)
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE health (one INTEGER PRIMARY KEY CHECK (one = 1), checked_at_ms INTEGER NOT NULL) STRICT;
   `,
 ]

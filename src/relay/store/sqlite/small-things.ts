@@ -1,12 +1,14 @@
 import type { DatabaseSync } from 'node:sqlite'
 
-/** What the relay keeps beside usage: used-up nonces, its own secrets, the mark of the last health check. */
+/** What the relay keeps beside usage: used-up nonces, its own secrets and notes, the mark of the last health check. */
 export interface SmallThings {
   /** False when the nonce was used before. */
   useNonce(nonce: string, expiresAtMs: number, nowMs: number): boolean
   readSecret(name: string): string | undefined
   /** The stored value: the given one only if there was none. */
   keepSecret(name: string, value: string, nowMs: number): string
+  note(name: string): string | undefined
+  setNote(name: string, value: string): void
   /** Writes, so that a disk that cannot be written to shows. */
   touch(nowMs: number): void
 }
@@ -16,6 +18,8 @@ export function createSmallThings(db: DatabaseSync): SmallThings {
   const useUp = db.prepare('INSERT INTO nonces (nonce, expires_at_ms) VALUES (?, ?) ON CONFLICT DO NOTHING')
   const read = db.prepare('SELECT value FROM secrets WHERE name = ?')
   const keep = db.prepare('INSERT INTO secrets (name, value, made_at_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING')
+  const readNote = db.prepare('SELECT value FROM notes WHERE name = ?')
+  const writeNote = db.prepare('INSERT INTO notes VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value')
   const mark = db.prepare(
     'INSERT INTO health VALUES (1, ?) ON CONFLICT DO UPDATE SET checked_at_ms = excluded.checked_at_ms',
   )
@@ -33,6 +37,10 @@ export function createSmallThings(db: DatabaseSync): SmallThings {
     keepSecret(name, value, nowMs) {
       keep.run(name, value, nowMs)
       return readSecret(name) as string
+    },
+    note: (name) => readNote.get(name)?.value as string | undefined,
+    setNote(name, value) {
+      writeNote.run(name, value)
     },
     touch(nowMs) {
       mark.run(nowMs)

@@ -21,6 +21,9 @@ export interface StreamState {
   readonly clock?: WireClock
   readonly forwarded: number
   readonly dead: number
+  readonly discarded: number
+  readonly deduplicated: number
+  readonly onHold: number
   readonly firstSeenMs: number
   readonly lastSeenMs: number
 }

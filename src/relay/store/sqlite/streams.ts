@@ -1,21 +1,15 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { AcceptRequest, LedgerRow, LedgerTotals } from '../contract.ts'
+import type { Credit, Outcome } from './bookkeeping.ts'
 import { type Balance, balance, declaredWithin, type StreamState } from './stream-state.ts'
-
-/** Events of one stream that came to an end. */
-export interface Credit {
-  readonly tenant: string
-  readonly account: string
-  readonly stream: string
-  readonly count: number
-}
 
 export interface Streams {
   /** The stored state, or a new stream's. */
   load(request: AcceptRequest, stream: string): StreamState
   /** Writes changed states; `before` tells the running totals what changed. */
   save(changes: readonly { before: StreamState; after: StreamState }[]): void
-  credit(outcome: 'forwarded' | 'dead', credits: readonly Credit[]): void
+  /** Adds to (or takes from) what became of the streams' events. */
+  credit(outcome: Outcome, credits: readonly Credit[], sign: 1 | -1): void
   ledger(filter: { account?: string; stream?: string; limit?: number }): LedgerRow[]
   totals(): LedgerTotals
 }
@@ -28,6 +22,9 @@ export interface StreamRow {
   recorded: number
   forwarded: number
   dead: number
+  discarded: number
+  deduplicated: number
+  on_hold: number
   first_seen_ms: number
   last_seen_ms: number
   declared: string
@@ -59,17 +56,18 @@ export function createStreams(db: DatabaseSync): Streams {
   const find = db.prepare('SELECT * FROM streams WHERE account = ? AND stream = ? AND tenant = ?')
   const write = db.prepare(SAVE)
   const addTotals = db.prepare(ADD_TOTALS)
-  const credits = {
-    forwarded: creditStatements(db, 'forwarded'),
-    dead: creditStatements(db, 'dead'),
-  }
+  const credits = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, creditStatements(db, outcome)])) as Record<
+    Outcome,
+    ReturnType<typeof creditStatements>
+  >
   const all = db.prepare(`SELECT * FROM streams ${NEWEST}`)
   const ofAccount = db.prepare(`SELECT * FROM streams WHERE account = ? ${NEWEST}`)
   const ofStream = db.prepare('SELECT * FROM streams WHERE stream = ? LIMIT ?')
   const ofBoth = db.prepare('SELECT * FROM streams WHERE account = ? AND stream = ? LIMIT ?')
-  const readTotals = db.prepare(
-    'SELECT streams, recorded, received, declared, rejected, forwarded, dead, missing FROM totals',
-  )
+  const readTotals = db.prepare(`
+    SELECT streams, recorded, received, declared, rejected, forwarded, dead, discarded, deduplicated, on_hold AS held,
+      missing
+    FROM totals`)
 
   function save(changes: readonly { before: StreamState; after: StreamState }[]): void {
     const change = { streams: 0, recorded: 0, received: 0, declared: 0, rejected: 0, missing: 0 }
@@ -99,11 +97,11 @@ export function createStreams(db: DatabaseSync): Streams {
       return row ? toState(row as unknown as StreamRow) : newState(request, stream)
     },
     save,
-    credit(outcome, list) {
+    credit(outcome, list, sign) {
       let sum = 0
       for (const { account, stream, tenant, count } of list) {
-        credits[outcome].stream.run(count, account, stream, tenant)
-        sum += count
+        credits[outcome].stream.run(sign * count, account, stream, tenant)
+        sum += sign * count
       }
       credits[outcome].totals.run(sum)
     },
@@ -124,7 +122,9 @@ export function createStreams(db: DatabaseSync): Streams {
   }
 }
 
-function creditStatements(db: DatabaseSync, column: 'forwarded' | 'dead') {
+const OUTCOMES: readonly Outcome[] = ['forwarded', 'dead', 'discarded', 'deduplicated', 'on_hold']
+
+function creditStatements(db: DatabaseSync, column: Outcome) {
   return {
     stream: db.prepare(`UPDATE streams SET ${column} = ${column} + ? WHERE account = ? AND stream = ? AND tenant = ?`),
     totals: db.prepare(`UPDATE totals SET ${column} = ${column} + ?`),
@@ -133,16 +133,17 @@ function creditStatements(db: DatabaseSync, column: 'forwarded' | 'dead') {
 
 /** lastSeenMs of a stream that has no row yet. */
 const NEVER = -1
+const NO_OUTCOMES = { forwarded: 0, dead: 0, discarded: 0, deduplicated: 0, onHold: 0 }
 
 function newState({ tenant, account, device, receivedAtMs }: AcceptRequest, stream: string): StreamState {
-  const counts = { recorded: 0, declared: {}, refused: {}, held: [], refusedRanges: [], forwarded: 0, dead: 0 }
+  const counts = { recorded: 0, declared: {}, refused: {}, held: [], refusedRanges: [], ...NO_OUTCOMES }
   return { tenant, account, stream, device, ...counts, firstSeenMs: receivedAtMs, lastSeenMs: NEVER }
 }
 
 export function toState(row: StreamRow): StreamState {
-  const { tenant, account, stream, device, recorded, forwarded, dead } = row
+  const { tenant, account, stream, device, recorded, forwarded, dead, discarded, deduplicated } = row
   return {
-    ...{ tenant, account, stream, device, recorded, forwarded, dead },
+    ...{ tenant, account, stream, device, recorded, forwarded, dead, discarded, deduplicated, onHold: row.on_hold },
     declared: JSON.parse(row.declared),
     refused: JSON.parse(row.refused),
     held: JSON.parse(row.held),
@@ -154,12 +155,13 @@ export function toState(row: StreamRow): StreamState {
 }
 
 function toLedgerRow(state: StreamState): LedgerRow {
-  const { tenant, account, device, stream, refused, forwarded, dead, firstSeenMs, lastSeenMs } = state
+  const { tenant, account, device, stream, refused, firstSeenMs, lastSeenMs } = state
+  const { forwarded, dead, discarded, deduplicated, onHold: held } = state
   const { declared, ...counts } = balance(state)
   return {
     ...{ tenant, account, device, stream, ...counts },
     declared: declaredWithin(state.declared, declared),
-    ...{ refused, forwarded, dead, firstSeenMs, lastSeenMs },
+    ...{ refused, forwarded, dead, discarded, deduplicated, held, firstSeenMs, lastSeenMs },
     ...(state.clock === undefined ? {} : { clock: state.clock }),
   }
 }

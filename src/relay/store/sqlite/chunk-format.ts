@@ -1,0 +1,103 @@
+import type { AcceptableEvent, StoredEvent } from '../contract.ts'
+
+/** Consecutive numbers of one stream in a chunk: `[stream, first, count]`. */
+export type Span = [stream: string, first: number, count: number]
+
+/** Events of one chunk by position, `until` exclusive. */
+export type Run = [chunk: number, from: number, until: number]
+
+/** A chunk's event without what all events of the chunk share. */
+export type ChunkEvent = Pick<AcceptableEvent, 'stream' | 'seq' | 'atMs' | 'data'>
+
+/** A stored event and where it lies. */
+export interface PlacedEvent {
+  readonly event: StoredEvent
+  readonly chunk: number
+  readonly position: number
+}
+
+/** Consecutive events of one stream: the first one's number and position, and how many. */
+export interface Piece {
+  readonly stream: string
+  readonly seq: number
+  readonly position: number
+  readonly count: number
+}
+
+export interface ChunkRow {
+  id: number
+  meter: string
+  tenant: string
+  account: string
+  device: string
+  received_at_ms: number
+  count: number
+  spans: string
+  body: string
+}
+
+/** The chunk's columns for its events. */
+export function pack(events: readonly ChunkEvent[]): { spans: string; body: string } {
+  const spans: Span[] = []
+  const lines: string[] = []
+  for (const { stream, seq, atMs, data } of events) {
+    const last = spans.at(-1)
+    if (last && last[0] === stream && last[1] + last[2] === seq) last[2]++
+    else spans.push([stream, seq, 1])
+    lines.push(`[${atMs},${oneLine(data)}]`)
+  }
+  return { spans: JSON.stringify(spans), body: lines.join('\n') }
+}
+
+/** JSON text holds line breaks only between its tokens, where a space means the same. */
+function oneLine(json: string): string {
+  return json.includes('\n') ? json.replaceAll('\n', ' ') : json
+}
+
+/** The chunk's events in the runs, which ascend. */
+export function* placedEvents(row: ChunkRow, runs: readonly Run[]): Generator<PlacedEvent> {
+  const lines = row.body.split('\n')
+  const { id, meter, tenant, account, device, received_at_ms: receivedAtMs } = row
+  for (const { stream, seq, position, count } of pieces(row.spans, runs)) {
+    for (let i = 0; i < count; i++) {
+      const line = lines[position + i] as string
+      const comma = line.indexOf(',')
+      const event = {
+        ...{ tenant, account, device, stream, seq: seq + i, meter },
+        atMs: Number(line.slice(1, comma)),
+        data: line.slice(comma + 1, -1),
+        receivedAtMs,
+      }
+      yield { event, chunk: id, position: position + i }
+    }
+  }
+}
+
+/** Where a chunk's spans and the ascending runs meet, in one pass over both: there may be thousands of each. */
+export function* pieces(spans: string, runs: readonly Run[]): Generator<Piece> {
+  let index = 0
+  let start = 0
+  for (const [stream, first, count] of JSON.parse(spans) as Span[]) {
+    const end = start + count
+    while (index < runs.length) {
+      const [, from, until] = runs[index] as Run
+      const position = Math.max(from, start)
+      const stop = Math.min(until, end)
+      if (stop > position) yield { stream, seq: first + position - start, position, count: stop - position }
+      if (until > end) break
+      index++
+    }
+    start = end
+  }
+}
+
+/** Joins neighbours: places must ascend. */
+export function toRuns(places: readonly { chunk: number; position: number }[]): Run[] {
+  const runs: Run[] = []
+  for (const { chunk, position } of places) {
+    const last = runs.at(-1)
+    if (last && last[0] === chunk && last[2] === position) last[2]++
+    else runs.push([chunk, position, position + 1])
+  }
+  return runs
+}

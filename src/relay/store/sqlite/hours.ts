@@ -1,0 +1,48 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { HourFilter, HourRow } from '../contract.ts'
+
+export interface Hours {
+  /** Adds to the hour in which `atMs` lies. */
+  add(
+    of: { readonly tenant: string; readonly account: string; readonly meter: string },
+    atMs: number,
+    change: { received?: number; forwarded?: number; dead?: number; deduplicated?: number },
+  ): void
+  list(filter: HourFilter): HourRow[]
+}
+
+const HOUR_MS = 3_600_000
+const HOURS_PER_DAY = 24
+const DEFAULT_LIMIT = 1_000
+
+/** The ledger by account, meter and hour, for so many days. Adding runs inside a transaction of the caller. */
+export function createHours(db: DatabaseSync, keepDays: number): Hours {
+  const upsert = db.prepare(`
+    INSERT INTO hours (hour, account, meter, tenant, received, forwarded, dead, deduplicated)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET received = received + excluded.received, forwarded = forwarded + excluded.forwarded,
+      dead = dead + excluded.dead, deduplicated = deduplicated + excluded.deduplicated`)
+  const forget = db.prepare('DELETE FROM hours WHERE hour < ?')
+  const find = db.prepare(`
+    SELECT tenant, account, meter, hour * ${HOUR_MS} AS hourMs, received, forwarded, dead, deduplicated FROM hours
+    WHERE hour >= :from AND hour < :until AND (:account IS NULL OR account = :account)
+      AND (:meter IS NULL OR meter = :meter)
+    ORDER BY hour, account, meter, tenant LIMIT :limit`)
+  let newest = 0
+
+  return {
+    add({ tenant, account, meter }, atMs, { received = 0, forwarded = 0, dead = 0, deduplicated = 0 }) {
+      const hour = Math.floor(atMs / HOUR_MS)
+      upsert.run(hour, account, meter, tenant, received, forwarded, dead, deduplicated)
+      if (hour <= newest) return
+      newest = hour
+      forget.run(hour - keepDays * HOURS_PER_DAY)
+    },
+    list({ account, meter, fromMs = 0, untilMs = Number.MAX_SAFE_INTEGER, limit = DEFAULT_LIMIT }) {
+      const from = Math.ceil(fromMs / HOUR_MS)
+      const until = Math.ceil(untilMs / HOUR_MS)
+      const rows = find.all({ from, until, account: account ?? null, meter: meter ?? null, limit })
+      return rows.map((row) => ({ ...(row as unknown as HourRow) }))
+    },
+  }
+}

@@ -1,0 +1,72 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+
+export interface IdempotencyKeys {
+  /** True when the account used the key for the first time within the window; it is known from then on. */
+  use(owner: { readonly tenant: string; readonly account: string }, key: string, atMs: number): boolean
+  /** How many days have a table. */
+  days(): number
+}
+
+const DAY_MS = 86_400_000
+/** A clock that is far ahead for a while must not cost the whole memory. */
+const MAX_DROPS_PER_DAY = 2
+
+/**
+ * Keys that callers gave their events, in one table for each day on which some came in. A day that is past the window
+ * is dropped as a table: no row is deleted singly, and a look-up asks at most window + 1 tables.
+ * Everything here runs inside a transaction of the caller.
+ */
+export function createIdempotencyKeys(db: DatabaseSync, windowDays: number): IdempotencyKeys {
+  const version = db.prepare('PRAGMA schema_version')
+  const names = db.prepare(`
+    SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'keys_[0-9]*' ORDER BY name`)
+  let seen: { version: unknown; tables: string[] } | undefined
+  let prepared: { day: number; find: StatementSync | undefined; insert: StatementSync; version: unknown } | undefined
+
+  /** The schema's version tells of tables that a rolled-back transaction or another process made or dropped. */
+  function tables(): { version: unknown; tables: string[] } {
+    const now = version.get()?.schema_version
+    if (seen?.version !== now) seen = { version: now, tables: names.all().map(({ name }) => String(name)) }
+    return seen as { version: unknown; tables: string[] }
+  }
+
+  function prepare(day: number): { find: StatementSync | undefined; insert: StatementSync } {
+    const current = tables()
+    if (prepared?.day === day && prepared.version === current.version) return prepared
+    const today = tableOf(day)
+    if (!current.tables.includes(today)) openDay(today, day, current.tables)
+    const { version: made, tables: all } = tables()
+    const first = tableOf(day - windowDays)
+    const others = all.filter((name) => name >= first && name !== today)
+    const find = others.length === 0 ? undefined : db.prepare(`SELECT ${others.map(hasKey).join(' OR ')} AS known`)
+    const insert = db.prepare(`INSERT INTO ${today} VALUES (?, ?, ?) ON CONFLICT DO NOTHING`)
+    prepared = { day, find, insert, version: made }
+    return prepared
+  }
+
+  function openDay(today: string, day: number, known: readonly string[]): void {
+    db.exec(`CREATE TABLE ${today} (
+      account TEXT NOT NULL, key TEXT NOT NULL, tenant TEXT NOT NULL, PRIMARY KEY (account, key, tenant)
+    ) STRICT, WITHOUT ROWID`)
+    const old = known.filter((name) => name < tableOf(day - windowDays))
+    for (const name of old.slice(0, MAX_DROPS_PER_DAY)) db.exec(`DROP TABLE ${name}`)
+  }
+
+  return {
+    use({ tenant, account }, key, atMs) {
+      const { find, insert } = prepare(Math.floor(atMs / DAY_MS))
+      if (find?.get({ account, key, tenant })?.known === 1) return false
+      return insert.run(account, key, tenant).changes === 1
+    },
+    days: () => tables().tables.length,
+  }
+}
+
+function hasKey(table: string): string {
+  return `EXISTS (SELECT 1 FROM ${table} WHERE account = :account AND key = :key AND tenant = :tenant)`
+}
+
+/** Names in the order of their days, for the years 1970 to 9999. */
+function tableOf(day: number): string {
+  return `keys_${new Date(Math.max(0, day) * DAY_MS).toISOString().slice(0, 10).replaceAll('-', '')}`
+}

@@ -1,0 +1,47 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { covers } from '../../../wire/ranges.ts'
+import type { ImportFailure, ImportFailureResult } from '../contract.ts'
+import type { Bookkeeping } from './bookkeeping.ts'
+import type { DeadLetters } from './dead-letters.ts'
+import type { SmallThings } from './small-things.ts'
+import { type StreamRow, toState } from './streams.ts'
+
+interface Parts {
+  readonly books: Bookkeeping
+  readonly deadLetters: DeadLetters
+  readonly small: Pick<SmallThings, 'useNonce'>
+}
+
+/** Makes the function that turns a forwarded event into a dead letter, inside a transaction of the caller. */
+export function createImportFailures(
+  db: DatabaseSync,
+  { books, deadLetters, small }: Parts,
+): (failure: ImportFailure, nowMs: number) => ImportFailureResult {
+  const streams = db.prepare(`
+    SELECT * FROM streams WHERE stream = :stream AND tenant = :tenant AND (:account IS NULL OR account = :account)
+    LIMIT 2`)
+  const buried = db.prepare('SELECT 1 FROM dead_letters WHERE stream = ? AND seq = ? AND account = ? AND tenant = ?')
+
+  /** The one stream that can be meant; of an event that is still on its way the upstream cannot know. */
+  function streamOf({ stream, seq, tenant, account }: ImportFailure): StreamRow | undefined {
+    const rows = streams.all({ stream, tenant, account: account ?? null }) as unknown as StreamRow[]
+    const [row] = rows
+    if (!row || rows.length > 1) return undefined
+    return row.forwarded > 0 && covers(toState(row).held, seq) ? row : undefined
+  }
+
+  return (failure, nowMs) => {
+    const row = streamOf(failure)
+    if (!row) return 'unknown'
+    const { stream, seq, meter, atMs, data, code, detail, needsEdit, mark, markExpiresAtMs } = failure
+    const { tenant, account, device, last_seen_ms: receivedAtMs } = row
+    if (buried.get(stream, seq, account, tenant)) return 'known'
+    if (!small.useNonce(`import ${mark}`, markExpiresAtMs, nowMs)) return 'known'
+    const credit = [{ tenant, account, stream, meter, count: 1 }]
+    books.takeBack('forwarded', credit, nowMs)
+    books.book('dead', credit, nowMs)
+    const event = { tenant, account, device, stream, seq, meter, atMs, data, receivedAtMs }
+    deadLetters.add(event, code, detail, nowMs, needsEdit)
+    return 'buried'
+  }
+}
