@@ -1,14 +1,14 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
 import { main } from './relay/cli/main.ts'
-
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+import { VERSION } from './relay/version.ts'
 
 await main({
   argv: process.argv.slice(2),
-  version,
+  version: VERSION,
   canRunTypeScript: Boolean(process.features.typescript),
   clock: Date.now,
+  fetch,
+  environment: process.env,
   writeOut: (text) => process.stdout.write(text),
   writeErr: (text) => process.stderr.write(text),
   onSignal: (handler) => {

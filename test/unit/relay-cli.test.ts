@@ -41,7 +41,7 @@ function run(args: string[], environment: Record<string, string> = {}): Run {
     exit,
     async ready() {
       for (let tries = 0; tries < 500; tries++) {
-        const url = /listens on (http:\S+)\n/.exec(output.out)?.[1]
+        const url = /listens on (http:[^\s,]+)/.exec(output.out)?.[1]
         if (url) return url
         if (child.exitCode !== null) break
         await new Promise((done) => setTimeout(done, 20))
@@ -68,6 +68,7 @@ function goodConfig(changes = ''): string {
       ...defineRelayConfig({
         publicUrl: 'http://127.0.0.1:8787',
         listen: { port },
+        admin: { listen: { port } },
         store: { sqlite: './usage-${files}.db' },
         meters: [{ meter: calls, upstream: { meterGlobalId: 'm', fields: { UsageIdentifier: 'id' } } }],
         upstream: { restBase: 'http://127.0.0.1:9' },
@@ -89,10 +90,14 @@ describe('metertap relay', () => {
   test.each(['SIGTERM', 'SIGINT'] as const)('runs, answers, and ends with 0 on %s', async (signal) => {
     const relay = run(['relay', '--config', goodConfig()], secrets)
     const url = await relay.ready()
-    expect(relay.output.out).toBe(`metertap relay ${packageJson.version} listens on ${url}\n`)
+    const adminUrl = /operator on (http:\S+)\n/.exec(relay.output.out)?.[1]
+    expect(relay.output.out).toBe(
+      `metertap relay ${packageJson.version} listens on ${url}, for the operator on ${adminUrl}\n`,
+    )
     expect((await fetch(`${url}/readyz`)).status).toBe(200)
     const headers = { Authorization: `Bearer ${ADMIN_KEY}` }
-    expect((await fetch(`${url}/v1/ledger`, { headers })).status).toBe(200)
+    expect((await fetch(`${adminUrl}/v1/ledger`, { headers })).status).toBe(200)
+    expect((await fetch(`${url}/v1/ledger`, { headers })).status, 'not on the agents’ port').toBe(404)
     const refusal = await fetch(`${url}/v1/events`, { method: 'POST', body: JSON.stringify(batchOf([])) })
     expect(refusal.status).toBe(415)
     relay.child.kill(signal)
@@ -191,11 +196,92 @@ describe('metertap relay', () => {
   })
 })
 
+describe('metertap relay check', () => {
+  async function checkWith(
+    answer: (path: string) => [status: number, body: unknown],
+  ): Promise<Run & { paths: string[] }> {
+    const paths: string[] = []
+    const upstream = createServer((request, response) => {
+      paths.push(request.url ?? '')
+      const [status, body] = answer(request.url ?? '')
+      response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body))
+    }).listen(0, '127.0.0.1')
+    await new Promise((done) => upstream.once('listening', done))
+    const url = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`
+    const config = goodConfig(`
+      upstream: { restBase: '${url}' },
+      sessions: [{ issuer: 'https://login.example.com', audience: 'usage', jwksUrl: '${url}/jwks', meters: ['calls'] }],`)
+    const check = run(['relay', 'check', '--config', config], secrets)
+    await check.exit
+    upstream.close()
+    return { ...check, paths }
+  }
+
+  test('says that all is well, having asked for a token and the keys only', async () => {
+    const check = await checkWith((path) => [
+      200,
+      path === '/jwks' ? { keys: [{}] } : { access_token: 't', expires_in: 9 },
+    ])
+    expect(await check.exit).toBe(0)
+    expect(check.output.out).toMatch(
+      /^ok {6}configuration .*\nok {6}store .*\nok {6}upstream .*\nok {6}session keys of .*\n$/,
+    )
+    expect(check.paths.toSorted()).toEqual(['/jwks', '/oauth/token'])
+  })
+
+  test('says what is wrong, without a secret', async () => {
+    const check = await checkWith((path) =>
+      path === '/jwks' ? [200, { keys: [] }] : [401, { error: 'invalid_client' }],
+    )
+    expect(await check.exit).toBe(1)
+    expect(check.output.out).toMatch(/^ok {6}configuration/)
+    expect(check.output.out).toMatch(/^failed {2}upstream .*401.*clientSecret/m)
+    expect(check.output.out).toMatch(/^failed {2}session keys of https:\/\/login\.example\.com: .* holds no keys$/m)
+    for (const secret of Object.values(secrets)) expect(check.output.out + check.output.err).not.toContain(secret)
+  })
+
+  test('a store without a folder', async () => {
+    const check = run(['relay', 'check', '-c', goodConfig('store: { sqlite: "./no/such/usage.db" }')], secrets)
+    expect(await check.exit).toBe(1)
+    expect(check.output.out).toMatch(/^failed {2}store \.\/no\/such\/usage\.db: its folder/m)
+  })
+
+  test('a configuration that does not fit', async () => {
+    const check = run(['relay', 'check', '-c', goodConfig('tokenLifeS: 1')], secrets)
+    expect(await check.exit).toBe(1)
+    expect(check.output.err).toMatch(/- tokenLifeS does not fit/)
+  })
+})
+
+describe('metertap meters', () => {
+  test('prints event definition and Deduplicator, without needing a secret', async () => {
+    const config = goodConfig(`meters: [{ meter: calls, upstream: { meterGlobalId: 'm-1', fields: {
+      UsageIdentifier: 'id', CustomerId: 'account', UsageDate: 'at', Quantity: 'data.quantity', Region: () => 'x' } } }],`)
+    const meters = run(['meters', '--config', config])
+    expect(await meters.exit).toBe(0)
+    expect(meters.output.out).toBe(`Meter calls → the meter with global id m-1
+  Source: Streaming API with this event definition
+    UsageIdentifier  String    required   id
+    CustomerId       String    required   account
+    UsageDate        DateTime  required   at, as yyyy-MM-ddTHH:mm:ssZ
+    Quantity         Number    required   data.quantity
+    Region           unknown   required   a function
+  Event id: UsageIdentifier
+  Event time: UsageDate
+  First processor: Deduplicator
+    Method: Specific Fields match, on UsageIdentifier alone
+    Reference time: Processing Time (a retry has the same event time, however late it comes)
+    Strategy: Rolling Duration of 60 days; do not reset the window on a duplicate
+  Types that are unknown here come from a function or a schema without JSON Schema: set what it returns.
+`)
+  })
+})
+
 describe('the command line', () => {
   test('--help and --version', async () => {
     const help = run(['--help'])
     expect(await help.exit).toBe(0)
-    expect(help.output.out).toMatch(/^metertap: .*\n\nUsage\n {2}metertap relay --config/)
+    expect(help.output.out).toMatch(/^metertap: .*\n\nUsage\n {2}metertap relay \[--config/)
     const version = run(['--version'])
     expect(await version.exit).toBe(0)
     expect(version.output.out).toBe(`${packageJson.version}\n`)
@@ -211,7 +297,10 @@ describe('the command line', () => {
   test.each([
     [[], /command is missing/],
     [['relay', 'more'], /"more" is one argument too many/],
+    [['relay', 'check', 'more'], /"more" is one argument too many/],
+    [['meters', 'more'], /"more" is one argument too many/],
     [['relay', '--port', 'x'], /--port/],
+    [['relay', '--admin-port', 'x'], /--admin-port/],
     [['relay', '--port', '70000'], /--port/],
     [['relay', '--log', 'xml'], /--log/],
     [['relay', '--colour'], /--colour/],
@@ -220,11 +309,18 @@ describe('the command line', () => {
   })
 
   test('what is understood', () => {
-    expect(parseCommand(['relay'])).toEqual({ kind: 'relay', config: 'relay.config.ts', port: undefined, log: 'plain' })
-    expect(parseCommand(['relay', '-c', 'a.mjs', '-p', '0', '--log', 'json'])).toEqual({
+    expect(parseCommand(['relay'])).toEqual({
+      kind: 'relay',
+      config: 'relay.config.ts',
+      port: undefined,
+      adminPort: undefined,
+      log: 'plain',
+    })
+    expect(parseCommand(['relay', '-c', 'a.mjs', '-p', '0', '--admin-port', '1', '--log', 'json'])).toEqual({
       kind: 'relay',
       config: 'a.mjs',
       port: 0,
+      adminPort: 1,
       log: 'json',
     })
   })
@@ -251,6 +347,18 @@ describe('log lines', () => {
     expect(write('plain')).toBe(
       '1970-01-01T00:00:00.000Z error store_failed error="MetertapError [internal]: The store failed. (cause: Error: disk full)" rows=2 lane="a b"\n',
     )
+  })
+
+  test.each(['plain', 'json'] as const)('a field that should not be there is blotted out: %s', (format) => {
+    let text = ''
+    const log = createLog(
+      format,
+      (line) => (text += line),
+      () => 0,
+    )
+    log('warn', 'odd', { token: 'tell-tale', data: { a: 'tell-tale' }, lane: 'calls' })
+    expect(text).toMatch(/redacted.*calls/)
+    expect(text).not.toContain('tell-tale')
   })
 
   test('json', () => {

@@ -5,21 +5,35 @@ export type LogFormat = 'plain' | 'json'
 export type Command =
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
-  | { readonly kind: 'relay'; readonly config: string; readonly port: number | undefined; readonly log: LogFormat }
+  | {
+      readonly kind: 'relay'
+      readonly config: string
+      readonly port: number | undefined
+      readonly adminPort: number | undefined
+      readonly log: LogFormat
+    }
+  | { readonly kind: 'check'; readonly config: string }
+  | { readonly kind: 'meters'; readonly config: string }
   /** The command line cannot be understood; `problem` says why. */
   | { readonly kind: 'misuse'; readonly problem: string }
 
 export const HELP = `metertap: billable usage from browsers, delivered once
 
 Usage
-  metertap relay --config relay.config.ts [--port 8787] [--log plain|json]
+  metertap relay [--config relay.config.ts] [--port 8787] [--admin-port 8788] [--log plain|json]
+  metertap relay check [--config relay.config.ts]
+  metertap meters [--config relay.config.ts]
 
 Commands
   relay            Run the relay: it takes usage from agents and forwards it to Zuora Mediation.
+  relay check      Test the configuration, the store's folder, the upstream's credentials and the session issuers'
+                   keys. Sends no event.
+  meters           Print, for each meter, what to set up in Zuora: the event definition and the Deduplicator.
 
 Options
   -c, --config     File whose default export is the configuration (.ts, .mts, .js, .mjs). Default relay.config.ts.
   -p, --port       Port to listen on; overrides listen.port. 0 takes a free one.
+      --admin-port Port of the operator's API; overrides admin.listen.port. 0 takes a free one.
       --log        plain (default) or json: one line or one JSON object per log entry, on standard error.
   -h, --help       Show this text.
   -v, --version    Show the version.
@@ -27,6 +41,13 @@ Options
 Signals
   SIGTERM, SIGINT  Finish what is open, then exit with 0. A second one exits at once.
 `
+
+interface Values {
+  readonly config: string
+  readonly port?: string | undefined
+  readonly 'admin-port'?: string | undefined
+  readonly log: string
+}
 
 /** Reads the command line (without node and script). Pure. */
 export function parseCommand(argv: readonly string[]): Command {
@@ -37,6 +58,7 @@ export function parseCommand(argv: readonly string[]): Command {
       options: {
         config: { type: 'string', short: 'c', default: 'relay.config.ts' },
         port: { type: 'string', short: 'p' },
+        'admin-port': { type: 'string' },
         log: { type: 'string', default: 'plain' },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean', short: 'v' },
@@ -44,26 +66,40 @@ export function parseCommand(argv: readonly string[]): Command {
     })
     if (values.help) return { kind: 'help' }
     if (values.version) return { kind: 'version' }
-    return relayCommand(positionals, values)
+    return commandOf(positionals, values)
   } catch (error) {
     return misuse((error as Error).message)
   }
 }
 
-function relayCommand(
-  [name, ...rest]: readonly string[],
-  { config, port, log }: { config: string; port?: string | undefined; log: string },
-): Command {
+function commandOf([name, ...rest]: readonly string[], values: Values): Command {
+  const { config } = values
   if (name === undefined) return misuse('A command is missing.')
+  if (name === 'meters') return rest.length === 0 ? { kind: 'meters', config } : tooMany(rest[0])
   if (name !== 'relay') return misuse(`There is no command "${name}".`)
-  if (rest.length > 0) return misuse(`"${rest[0]}" is one argument too many.`)
-  if (port !== undefined && !isPort(port)) return misuse('--port takes a whole number from 0 to 65535.')
+  if (rest.length === 0) return relayCommand(values)
+  if (rest[0] !== 'check' || rest.length > 1) return tooMany(rest[0] === 'check' ? rest[1] : rest[0])
+  return { kind: 'check', config }
+}
+
+function relayCommand({ config, port, 'admin-port': adminPort, log }: Values): Command {
+  for (const [option, value] of Object.entries({ '--port': port, '--admin-port': adminPort })) {
+    if (value !== undefined && !isPort(value)) return misuse(`${option} takes a whole number from 0 to 65535.`)
+  }
   if (log !== 'plain' && log !== 'json') return misuse('--log takes plain or json.')
-  return { kind: 'relay', config, port: port === undefined ? undefined : Number(port), log }
+  return { kind: 'relay', config, port: toNumber(port), adminPort: toNumber(adminPort), log }
+}
+
+function toNumber(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text)
 }
 
 function isPort(text: string): boolean {
   return /^\d{1,5}$/.test(text) && Number(text) <= 65_535
+}
+
+function tooMany(word: string | undefined): Command {
+  return misuse(`"${word}" is one argument too many.`)
 }
 
 function misuse(problem: string): Command {

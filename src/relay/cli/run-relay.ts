@@ -1,0 +1,51 @@
+import type { RelayConfig } from '../config/define-config.ts'
+import { createRelay, type Relay } from '../create-relay.ts'
+import type { Command } from './args.ts'
+import { loadConfig } from './load-config.ts'
+import { createLog, describeError } from './log-lines.ts'
+import type { CliHost } from './main.ts'
+
+type RelayCommand = Extract<Command, { kind: 'relay' }>
+
+/** Starts the relay and stays until a signal ends it. Errors: MetertapError bad_option. */
+export async function runRelay(command: RelayCommand, host: CliHost): Promise<void> {
+  const log = createLog(command.log, host.writeErr, host.clock)
+  const config = withPorts(await loadConfig(command.config, host), command)
+  const relay = await createRelay(config, { log, environment: host.environment })
+  stopOnSignal(relay, host)
+  try {
+    const { url, adminUrl } = await relay.start()
+    const operator = adminUrl === undefined ? '' : `, for the operator on ${adminUrl}`
+    host.writeOut(`metertap relay ${host.version} listens on ${url}${operator}\n`)
+  } catch (error) {
+    await relay.stop()
+    throw error
+  }
+}
+
+function withPorts(config: RelayConfig, { port, adminPort }: RelayCommand): RelayConfig {
+  if (port === undefined && adminPort === undefined) return config
+  return {
+    ...config,
+    ...(port === undefined ? {} : { listen: { ...config?.listen, port } }),
+    ...(adminPort === undefined
+      ? {}
+      : { admin: { ...config?.admin, listen: { ...config?.admin?.listen, port: adminPort } } }),
+  }
+}
+
+function stopOnSignal(relay: Relay, host: CliHost): void {
+  let isStopping = false
+  host.onSignal((signal) => {
+    if (isStopping) return host.exit(1)
+    isStopping = true
+    host.writeErr(`${signal}: finishing what is open\n`)
+    relay.stop().then(
+      () => host.exit(0),
+      (error: unknown) => {
+        host.writeErr(`The relay did not stop cleanly: ${describeError(error)}\n`)
+        host.exit(1)
+      },
+    )
+  })
+}
