@@ -16,6 +16,7 @@ export interface ReplayBrowser {
   feedAndKill(lines: readonly string[]): Promise<number>
   look(): Promise<OutboxLook>
   setOffline(isOffline: boolean): Promise<void>
+  /** Resolves, however often it is called, when the browser has ended and its profile lies still. */
   close(): Promise<void>
 }
 
@@ -32,6 +33,7 @@ export async function startBrowser({ profile, url, headed }: BrowserOptions): Pr
   const page = context.pages()[0] ?? (await context.newPage())
   await page.goto(url)
   await page.waitForFunction(() => window.replay !== undefined)
+  let closed: Promise<void> | undefined
   return {
     feed: (lines) => page.evaluate((given) => window.replay?.feed(given), lines),
     feedAndKill: (lines) => feedAndKill(context, page, lines),
@@ -41,7 +43,7 @@ export async function startBrowser({ profile, url, headed }: BrowserOptions): Pr
       return seen
     },
     setOffline: (isOffline) => context.setOffline(isOffline),
-    close: () => context.close(),
+    close: () => (closed ??= context.close()),
   }
 }
 
