@@ -17,14 +17,20 @@ export function createProgress(total: number, stream: NodeJS.WriteStream): Progr
 }
 
 function createBars(total: number, stream: NodeJS.WriteStream): Progress {
-  const bars = new MultiBar({ format: FORMAT, stream, hideCursor: true, barsize: 30 }, Presets.shades_classic)
+  // Ctrl-C is for the demo to handle, which stops the bars too.
+  const options = { format: FORMAT, stream, hideCursor: true, barsize: 30, gracefulExit: false }
+  const bars = new MultiBar(options, Presets.shades_classic)
   const durable = bars.create(total, 0, { name: 'on disk ' })
   const upstream = bars.create(total, 0, { name: 'in Zuora' })
   return {
     durable: (events) => durable.update(events),
     upstream: (events) => upstream.update(events),
     tell: (story) => bars.log(`${story}\n`),
-    stop: () => bars.stop(),
+    stop() {
+      // Stories still wait for the next redraw.
+      bars.update()
+      bars.stop()
+    },
   }
 }
 
