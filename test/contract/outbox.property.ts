@@ -46,6 +46,14 @@ const action = fc.oneof(
     arbitrary: fc.record({ do: fc.constant('drop' as const), owner: fc.nat(2), count: fc.integer({ min: 1, max: 3 }) }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 80 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('retry' as const), which: fc.array(fc.nat(), { maxLength: 3 }) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('make room' as const), tag, bytes: fc.integer({ min: 0, max: 200 }) }),
+  },
   fc.record({ do: fc.constant('purge' as const), tag }),
 )
 type Action = typeof action extends fc.Arbitrary<infer T> ? T : never
@@ -100,6 +108,10 @@ class Model {
       case 'wait':
         this.nowMs += step.ms
         return
+      case 'retry':
+        return this.#retry(step.which)
+      case 'make room':
+        return this.#makeRoom(step.tag, step.bytes)
       case 'purge': {
         const dropped = this.#change(step.tag, 'waiting', 'dropped')
         expect(await this.#outbox.purge({ reason: 'consent', accountTag: step.tag })).toBe(dropped)
@@ -163,6 +175,28 @@ class Model {
     const settled = await this.#outbox.settle(settlement)
     expect(settled.received).toBe(this.#count('settled') - before)
     expect(settled.dead).toHaveLength(this.#count('dead') - deadBefore)
+  }
+
+  async #retry(which: readonly number[]): Promise<void> {
+    const letters = await this.#outbox.deadLetters()
+    const chosen = new Set(which.flatMap((nth) => letters[nth % letters.length] ?? []))
+    for (const { stream, seq } of chosen) (this.fates.get(stream) as Fate[])[seq] = 'waiting'
+    expect(await this.#outbox.retryDeadLetters([...chosen])).toBe(chosen.size)
+  }
+
+  /** What goes is what a claim would give first, until it is enough. */
+  async #makeRoom(accountTag: string, bytes: number): Promise<void> {
+    const { nowMs } = this
+    const claim = await this.#outbox.claim({ accountTag, maxBytes: 1e9, maxEvents: 1e9, nowMs, leaseMs: 0 })
+    const before = this.#count('dropped')
+    let freed = 0
+    for (const segment of claim?.segments ?? []) {
+      if (freed >= bytes) break
+      freed += segment.bytes
+      this.#mark(segment.stream, segment.first, segment.first + segment.count - 1, 'dropped')
+    }
+    const dropped = await this.#outbox.dropOldest({ accountTag, bytes, reason: 'budget', nowMs })
+    expect(dropped).toBe(this.#count('dropped') - before)
   }
 
   #mark(stream: string, from: number, to: number, fate: Fate): void {

@@ -4,7 +4,7 @@ import { checkGroup } from '../core/check-group.ts'
 import { OwnedStream } from '../core/owned-stream.ts'
 import type { Connection } from './connection.ts'
 import type { Store } from './schema.ts'
-import { transact } from './transact.ts'
+import { commitAtOnce, transact } from './transact.ts'
 
 /** A clean stream is forgotten this long after its last event was settled. */
 export const RETIRE_AFTER_MS: number = 7 * 24 * 60 * 60 * 1000
@@ -35,18 +35,17 @@ export function createAppender(
     streams.set(head.stream, stream)
     if (stream.stored && clock() - stream.stored.atMs > REVIVE_AFTER_MS) revive(connection, stream.stored)
     const stores = rollups.length + closed.length > 0 ? WITH_ROLLUPS : PLAIN_STORES
+    const durability = strict ? 'strict' : 'relaxed'
     await connection.run((database) =>
-      transact(
-        database,
-        { stores, mode: 'readwrite', durability: strict ? 'strict' : 'relaxed' },
-        (transaction, watch) => {
-          for (const segment of segments) watch(transaction.objectStore('segments').put(segment))
-          for (const rollup of stream.owned.current(rollups)) watch(transaction.objectStore('rollups').put(rollup))
-          for (const seq of closed) watch(transaction.objectStore('rollups').delete([head.stream, seq]))
-          // On a second try a later group may have been stored already: its head must not go back.
-          watch(transaction.objectStore('streams').put(stream.owned.newest))
-        },
-      ),
+      commitAtOnce(database, { stores, mode: 'readwrite', durability }, (transaction) => {
+        const store = (name: Store) => transaction.objectStore(name)
+        const rows = store('segments')
+        for (const segment of segments) rows.put(segment)
+        for (const rollup of stream.owned.current(rollups)) store('rollups').put(rollup)
+        for (const seq of closed) store('rollups').delete([head.stream, seq])
+        // On a second try a later group may have been stored already: its head must not go back.
+        store('streams').put(stream.owned.newest)
+      }),
     )
     stream.stored = { head, atMs: clock() }
     return strict ? 'power' : 'process'
