@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -92,6 +92,28 @@ describe('npm run demo -- --replay FILE', () => {
 
   it.runIf(existsSync(REAL_FILE))('does so with a real log', async () => {
     expectAgreement(await replay(REAL_FILE), REAL_EVENTS, REAL_BYTES)
+  })
+
+  it('fails and leaves nothing behind when it is stopped', async () => {
+    const file = join(folder, 'stopped.ndjson')
+    await writeFile(
+      file,
+      generateEvents(1_500)
+        .map((event) => JSON.stringify(event))
+        .join('\n'),
+    )
+    const temporary = join(folder, 'tmp')
+    await mkdir(temporary)
+    const env = { ...process.env, TMPDIR: temporary }
+    const child = spawn(process.execPath, ['demo/main.ts', '--replay', file], { cwd: ROOT, env })
+    const closed = new Promise<number | null>((resolve) => child.once('close', resolve))
+    child.stderr.on('data', (chunk: Buffer) => {
+      if (chunk.includes('10 %')) child.kill('SIGINT')
+    })
+    const last = (await text(child.stdout)).trimEnd().split('\n').at(-1) ?? ''
+    expect(await closed).toBe(1)
+    expect(JSON.parse(last)).toMatchObject({ duplicates: 0, ok: false })
+    expect(await readdir(temporary)).toEqual([])
   })
 
   it('says so, and fails, when the ends do not agree', async () => {
