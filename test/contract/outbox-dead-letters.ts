@@ -54,7 +54,7 @@ export function deadLetterContract(get: () => Outbox): void {
       expect(await waitingByEquation(outbox)).toBe(0)
     })
 
-    test('never overwrites what was appended twice', async () => {
+    test('loses nothing of what was appended twice', async () => {
       const one = new UsageOwner(streamId(1), 'acme')
       const group = one.group(events(3))
       await outbox.append(group)

@@ -75,6 +75,17 @@ export function rollupContract(get: () => Outbox): void {
       expect(await outbox.totals()).toMatchObject({ events: 1, bytes: claim.segments[0]?.bytes })
     })
 
+    test('whose event was stored without closing them do not overwrite its neighbours', async () => {
+      await outbox.append(one.rollup(eventText('sum 1'), 5_000))
+      const [next] = one.group(events(1)).segments
+      const body = `${eventText('sum 2')},${next?.body}`
+      const segments = [{ stream: one.stream, first: 0, count: 2, bytes: body.length, body }]
+      await outbox.append({ head: one.head, segments, strict: false })
+      expect(await outbox.closeRollups({ streams: [one.stream] })).toBe(0)
+      expect((await claimOf(outbox)).segments).toEqual(segments)
+      expect(await outbox.openRollups()).toEqual([])
+    })
+
     test('are purged with their account', async () => {
       const other = new UsageOwner(streamId(2), 'globex')
       await outbox.append(one.rollup(eventText('one'), 5_000))

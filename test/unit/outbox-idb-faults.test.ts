@@ -2,7 +2,9 @@ import 'fake-indexeddb/auto'
 import { forceCloseDatabase } from 'fake-indexeddb'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Outbox } from '../../src/outbox/contract.ts'
+import { quarantineIn } from '../../src/outbox/core/quarantine.ts'
 import { type IdbOutboxDeps, openIdbOutbox } from '../../src/outbox/idb/open.ts'
+import { memoryRows, memoryTables } from '../../src/outbox/memory/tables.ts'
 import { resilientOutbox } from '../../src/outbox/resilient/open.ts'
 import {
   CLAIM_ALL,
@@ -34,6 +36,11 @@ async function openOutbox(deps: Partial<IdbOutboxDeps> = {}): Promise<Outbox> {
   const outbox = await openIdbOutbox({ name, indexedDB: factory, random, clock: () => CLAIM_ALL.nowMs, ...deps })
   outboxes.push(outbox)
   return outbox
+}
+
+function countIn(store: string): Promise<number> {
+  const request = (opened[0] as IDBDatabase).transaction(store).objectStore(store).count()
+  return new Promise((resolve) => request.addEventListener('success', () => resolve(request.result)))
 }
 
 /** Other code of this origin at work in the database. */
@@ -162,6 +169,36 @@ describe('rows of other code', () => {
     expect(await outbox.quarantined()).toHaveLength(1)
   })
 
+  test('do not stop a settlement or a purge, and are not lost by them', async () => {
+    const outbox = await openOutbox()
+    const one = owner()
+    await outbox.append(one.group(events(6), { perSegment: 3 }))
+    const claim = await claimOf(outbox)
+    const rows = [
+      { stream: one.stream, first: 1 },
+      { stream: one.stream, first: 9, count: 'two' },
+    ]
+    await tamper('segments', (store) => {
+      for (const row of rows) store.put(row)
+    })
+    const settled = await outbox.settle({ ...received(claim), received: { [one.stream]: [[0, 1]] } })
+    expect(settled).toMatchObject({ received: 2 })
+    expect(await outbox.purge({ reason: 'consent' })).toBe(4)
+    expect(await outbox.totals()).toMatchObject({ events: 0, bytes: 0 })
+    await outbox.claim(CLAIM_ALL)
+    expect((await outbox.quarantined()).map(({ row }) => row)).toEqual(rows)
+  })
+
+  test('in great number are met a hundred at a time', async () => {
+    const outbox = await openOutbox()
+    const group = owner().group(events(250), { perSegment: 1 })
+    await outbox.append({ ...group, segments: group.segments.map((segment) => ({ ...segment, body: '[' })) })
+    const transaction = vi.spyOn(IDBDatabase.prototype, 'transaction')
+    await outbox.claim(CLAIM_ALL)
+    expect(transaction.mock.calls.filter(([, mode]) => mode === 'readwrite')).toHaveLength(3)
+    expect(await outbox.quarantined()).toHaveLength(250)
+  })
+
   test('found by two tabs at once are counted once', async () => {
     const [one, two] = [await openOutbox(), await openOutbox()]
     const group = owner().group(events(2))
@@ -186,6 +223,43 @@ test('dead letters of a forgotten stream can be retried', async () => {
   await outbox.settle(received(claim))
   expect(await outbox.retryDeadLetters([{ stream: one.stream, seq: 1 }])).toBe(1)
   expect(numbersOf(await claimOf(outbox))).toEqual(['1:1+1'])
+})
+
+test('a row that was mended or moved meanwhile is left alone', async () => {
+  const rows = memoryRows()
+  const tables = memoryTables(rows)
+  const group = owner().group(events(2), { perSegment: 1 })
+  const strays = group.segments.map((row) => ({ store: 'segments' as const, reason: 'not_json' as const, row }))
+  tables.putHead(group.head)
+  for (const segment of group.segments) tables.putSegment(segment)
+  await quarantineIn(tables, strays, 1)
+  expect(rows.quarantined).toEqual([])
+  for (const segment of group.segments) tables.putSegment({ ...segment, body: '[' })
+  await quarantineIn(tables, strays, 2)
+  await quarantineIn(tables, strays, 3)
+  expect(rows.quarantined).toMatchObject([{ foundAtMs: 2 }, { foundAtMs: 2 }])
+})
+
+test('room is made without leaving old leases behind', async () => {
+  const outbox = await openOutbox()
+  await outbox.append(owner().group(events(2)))
+  await claimOf(outbox, { leaseMs: 1 })
+  await outbox.dropOldest({ bytes: 1, reason: 'budget', nowMs: CLAIM_ALL.nowMs + 1 })
+  expect(await countIn('hidden')).toBe(0)
+})
+
+test('an append that fails half way has stored nothing', async () => {
+  const outbox = await openOutbox()
+  const put = IDBObjectStore.prototype.put
+  let calls = 0
+  vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(function (this: IDBObjectStore, row: unknown) {
+    if (++calls === 2) throw new DOMException('full', 'QuotaExceededError')
+    return put.call(this, row)
+  })
+  const failing = outbox.append(owner().group(events(2), { perSegment: 1 }))
+  await expect(failing).rejects.toMatchObject({ code: 'outbox_full' })
+  vi.restoreAllMocks()
+  expect(await countIn('segments')).toBe(0)
 })
 
 describe('opening', () => {

@@ -270,6 +270,29 @@ describe('a spell', () => {
     expect(await waitingByEquation(real)).toBe(1)
   })
 
+  test('tells of what the primary dropped before', async () => {
+    await outbox.append(one.group(events(2)))
+    await outbox.purge({ reason: 'consent' })
+    await outbox.append(one.drop('outbox_full', 1))
+    fail('full', 'append')
+    await outbox.append(one.group(events(3)))
+    expect(await outbox.streams()).toMatchObject([{ recorded: 6, dropped: { consent: 2, outbox_full: 1 } }])
+    expect(await waitingByEquation(outbox)).toBe(3)
+    expect(await outbox.totals()).toMatchObject({ events: 3 })
+  })
+
+  test('leaves a roll-up that the primary has to the primary’s purge', async () => {
+    await outbox.append(one.rollup(eventText('sum 1'), 5_000))
+    fail('unavailable')
+    await outbox.append(one.rollup(eventText('sum 2'), 5_000, 0))
+    await outbox.append(one.rollup(eventText('new'), 5_000))
+    await expect(outbox.purge({ reason: 'consent' })).rejects.toMatchObject({ code: 'outbox_unavailable' })
+    heal()
+    expect(await outbox.purge({ reason: 'consent' })).toBe(1)
+    expect(await real.streams()).toMatchObject([{ recorded: 2, dropped: { consent: 2 } }])
+    expect(await outbox.openRollups()).toEqual([])
+  })
+
   test('holds roll-ups and closes them', async () => {
     await outbox.append(one.rollup(eventText('sum 1'), 5_000))
     await outbox.append(one.rollup(eventText('other 1'), 6_000))

@@ -1,4 +1,4 @@
-import type { DeadLetter, Segment, StreamHead } from '../contract.ts'
+import type { DeadLetter, StreamHead } from '../contract.ts'
 import { allSettled, noProgress, returnDead } from './accounting.ts'
 import { groupByStream } from './group-by-stream.ts'
 import { sliceSegment } from './split-events.ts'
@@ -18,7 +18,7 @@ export async function retryDeadIn(
     if (found.length === 0) continue
     const known = rows.progress.get(stream) ?? noProgress(stream)
     let progress = heads.has(stream) ? known : recall(tables, stream, found)
-    for (const letter of found) progress = await moveBack(tables, progress, letter)
+    for (const letter of found) progress = moveBack(tables, progress, letter)
     tables.putProgress(progress)
     moved += found.length
   }
@@ -35,14 +35,11 @@ async function lettersOf(
   return found.filter((letter) => letter !== undefined)
 }
 
-async function moveBack(tables: Tables, progress: Progress, letter: DeadLetter): Promise<Progress> {
-  const { stream, seq, event } = letter
+function moveBack(tables: Tables, progress: Progress, { stream, seq, event }: DeadLetter): Progress {
+  const segment = sliceSegment(stream, [event], seq, seq, seq)
   tables.deleteDead(stream, seq)
-  const [known] = await tables.segmentsWithin(stream, seq, seq)
-  const segment: Segment = known ?? sliceSegment(stream, [event], seq, seq, seq)
-  // A segment that was appended twice may hold the number already, and others behind it.
-  if (!known) tables.putSegment(segment)
-  tables.deleteHidden(stream, seq, seq)
+  // A row that is there already comes from a second append: what else it holds has left, or has rows of its own.
+  tables.putSegment(segment)
   return returnDead(progress, seq, segment.bytes)
 }
 

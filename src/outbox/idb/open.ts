@@ -6,13 +6,13 @@ import { purgeIn } from '../core/purge.ts'
 import { quarantineIn } from '../core/quarantine.ts'
 import { retryDeadIn } from '../core/retry-dead.ts'
 import { closeRollupsIn, openRollupsOf } from '../core/rollups.ts'
-import { settleIn } from '../core/settle.ts'
 import type { Stray } from '../core/state.ts'
 import type { Tables } from '../core/tables.ts'
 import { createAppender, RETIRE_AFTER_MS } from './append.ts'
 import { type Connection, connect } from './connection.ts'
 import type { SetTimer } from './open-database.ts'
 import type { Store } from './schema.ts'
+import { createSettle } from './settle-full.ts'
 import { idbTables, QUARANTINE_STORES, ROLLUP_STORES, TABLE_STORES } from './tables.ts'
 import { transact } from './transact.ts'
 
@@ -69,7 +69,7 @@ export async function openIdbOutbox(deps: IdbOutboxDeps): Promise<Outbox> {
     durability: 'process',
     append: createAppender(connection, clock),
     claim,
-    settle: (settlement) => write((tables) => settleIn(tables, settlement, RETIRE_AFTER_MS)),
+    settle: createSettle(write, RETIRE_AFTER_MS),
     release: (claim) => write(async (tables) => releaseIn(tables, claim)),
     purge: (options) => write((tables) => purgeIn(tables, options), ROLLUP_STORES),
     dropOldest: (options) => write((tables) => dropOldestIn(tables, options)),
