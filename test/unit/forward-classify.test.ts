@@ -80,10 +80,29 @@ describe('classify', () => {
     expect(kindOf(500, '')).toMatchObject({ afterMs: 0 })
   })
 
-  test('no answer: in doubt, or stopped', () => {
-    expect(classify({ failure: 'timeout', reason: 'r' }, 0)).toEqual({ kind: 'later', afterMs: 0, reason: 'r' })
-    expect(classify({ failure: 'network', reason: 'r' }, 0)).toEqual({ kind: 'later', afterMs: 0, reason: 'r' })
+  test('a used-up rate limit lasts as long as its headers say, when they do not say when to retry', () => {
+    expect(kindOf(429, '', { 'ratelimit-reset': '12' })).toMatchObject({ afterMs: 12_000 })
+    expect(kindOf(429, '', { 'ratelimit-reset': '12', 'Retry-After': '3' })).toMatchObject({ afterMs: 3_000 })
+    expect(kindOf(503, '', { 'ratelimit-reset': '12' })).toMatchObject({ afterMs: 0 })
+  })
+
+  test('no answer: in doubt, certainly not sent, or stopped', () => {
+    const later = { kind: 'later', afterMs: 0, reason: 'r' }
+    expect(classify({ failure: 'timeout', reason: 'r' }, 0)).toEqual({ ...later, inDoubt: true })
+    expect(classify({ failure: 'network', reason: 'r' }, 0)).toEqual({ ...later, inDoubt: true })
+    expect(classify({ failure: 'unreachable', reason: 'r' }, 0)).toEqual({ ...later, inDoubt: false })
     expect(classify({ failure: 'stopped', reason: 'r' }, 0)).toEqual({ kind: 'stopped', reason: 'r' })
+  })
+
+  test.each<[number, unknown, boolean]>([
+    [429, {}, false],
+    [500, {}, true],
+    [503, {}, true],
+    [408, {}, true],
+    [200, 'a page', true],
+    [400, { reasons: [{ code: 53100350 }] }, true],
+  ])('HTTP %i with %j: in doubt is %j', (status, body, inDoubt) => {
+    expect(kindOf(status, body)).toMatchObject({ kind: 'later', inDoubt })
   })
 })
 

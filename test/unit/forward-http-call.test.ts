@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { type HttpDeps, post } from '../../src/relay/forward/http-call.ts'
+import { call, type HttpDeps } from '../../src/relay/forward/http-call.ts'
 import { createVirtualTime, type VirtualTime } from '../support/virtual-time.ts'
 
-describe('post', () => {
+describe('call', () => {
   let time: VirtualTime
   let stop: AbortController
   beforeEach(() => {
@@ -10,9 +10,9 @@ describe('post', () => {
     stop = new AbortController()
   })
 
-  function call(fetch: HttpDeps['fetch']) {
+  function callWith(fetch: HttpDeps['fetch']) {
     const deps = { fetch, timer: time.timer, timeoutMs: 1_000, stopped: stop.signal }
-    return post('https://rest.zuora.com/x', { headers: {}, body: 'x' }, deps)
+    return call('https://rest.zuora.com/x', { headers: {}, body: 'x' }, deps)
   }
   /** Rejects when it is aborted, as fetch does; answers with `response` otherwise. */
   const answering =
@@ -36,7 +36,7 @@ describe('post', () => {
         isCancelled = true
       },
     })
-    const answer = await call(answering(new Response(endless, { status: 400 })))
+    const answer = await callWith(answering(new Response(endless, { status: 400 })))
     expect('body' in answer && answer.body.length).toBeLessThan(128 * 1024)
     expect(sent).toBeLessThan(256 * 1024)
     expect(isCancelled).toBe(true)
@@ -49,19 +49,19 @@ describe('post', () => {
           controller.error(new TypeError('terminated'))
         },
       })
-    expect(await call(answering(new Response(broken(), { status: 413 })))).toMatchObject({ status: 413, body: '' })
-    expect(await call(answering(new Response(broken(), { status: 200 })))).toEqual({
+    expect(await callWith(answering(new Response(broken(), { status: 413 })))).toMatchObject({ status: 413, body: '' })
+    expect(await callWith(answering(new Response(broken(), { status: 200 })))).toEqual({
       ...{ failure: 'network', reason: 'no answer: network error' },
     })
   })
 
   test('is cut off after its time, body included, and by a stop', async () => {
-    const waiting = call(answering())
+    const waiting = callWith(answering())
     await time.advance(1_000)
     expect(await waiting).toMatchObject({ failure: 'timeout' })
-    const stopping = call(answering())
+    const stopping = callWith(answering())
     stop.abort()
     expect(await stopping).toMatchObject({ failure: 'stopped' })
-    expect(await call(answering())).toMatchObject({ failure: 'stopped' })
+    expect(await callWith(answering())).toMatchObject({ failure: 'stopped' })
   })
 })

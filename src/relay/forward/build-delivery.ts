@@ -5,7 +5,7 @@ import type { Mapped } from './map-event.ts'
 export interface BuildOptions {
   readonly map: (event: StoredEvent) => Mapped
   readonly gzip: (bytes: Uint8Array) => Uint8Array
-  readonly limits: CallLimits
+  readonly limits: Pick<CallLimits, 'maxBytes' | 'maxRows'>
   /** What the upstream was seen to take, at most limits.maxBytes. A first row may pass it: alone it can be no smaller. */
   readonly learnedMaxBytes: number
 }

@@ -5,8 +5,8 @@ import type { HttpAnswer, NoAnswer } from './http-call.ts'
 /** What an answer means for the delivery. `reason` is safe to log; `detail` may quote events and goes to dead letters only. */
 export type Verdict =
   | { readonly kind: 'accepted' }
-  /** Overload, or in doubt: the same bytes again, not before afterMs. */
-  | { readonly kind: 'later'; readonly afterMs: number; readonly reason: string }
+  /** The same bytes again, not before afterMs. `inDoubt`: the upstream may have taken them this time. */
+  | { readonly kind: 'later'; readonly afterMs: number; readonly reason: string; readonly inDoubt: boolean }
   | { readonly kind: 'too_large'; readonly reason: string }
   /** Never again unchanged. */
   | { readonly kind: 'refused'; readonly reason: string; readonly detail: string }
@@ -41,14 +41,15 @@ const MOMENTARY = new Set(['50', '60', '61', '70'])
 export function classify(answer: HttpAnswer | NoAnswer, nowMs: number): Verdict {
   if ('failure' in answer) {
     const { failure, reason } = answer
-    return failure === 'stopped' ? { kind: 'stopped', reason } : { kind: 'later', afterMs: 0, reason }
+    if (failure === 'stopped') return { kind: 'stopped', reason }
+    return { kind: 'later', afterMs: 0, reason, inDoubt: failure !== 'unreachable' }
   }
   const { status } = answer
   const body = parseBody(answer.body)
-  const afterMs = parseRetryAfter(answer.headers.get('retry-after'), nowMs)
+  const afterMs = parseRetryAfter(answer.headers.get('retry-after') ?? limitReset(answer), nowMs)
   const reason = describe(status, body)
   if (status >= 200 && status < 300) return classifySuccess(body, status, afterMs)
-  if (status >= 500 || RETRYABLE.has(status)) return { kind: 'later', afterMs, reason }
+  if (status >= 500 || RETRYABLE.has(status)) return { kind: 'later', afterMs, reason, inDoubt: status !== 429 }
   if (REFUSALS.has(status)) return refusal(body, afterMs, reason)
   if (status === 401) return { kind: 'unauthorized', reason }
   if (status === 413) return { kind: 'too_large', reason }
@@ -63,13 +64,19 @@ export function classify(answer: HttpAnswer | NoAnswer, nowMs: number): Verdict 
 function classifySuccess(body: AnswerBody | undefined, status: number, afterMs: number): Verdict {
   if (body?.success === true) return { kind: 'accepted' }
   if (body?.success === false) return refusal(body, afterMs, describe(status, body))
-  return { kind: 'later', afterMs, reason: `HTTP ${status} without "success": not an answer of the usage endpoint` }
+  const reason = `HTTP ${status} without "success": not an answer of the usage endpoint`
+  return { kind: 'later', afterMs, reason, inDoubt: true }
+}
+
+/** When a window of the rate limit is used up, its headers say how many seconds it still lasts. */
+function limitReset({ status, headers }: HttpAnswer): string | null {
+  return status === 429 ? headers.get('ratelimit-reset') : null
 }
 
 function refusal(body: AnswerBody | undefined, afterMs: number, reason: string): Verdict {
   const categories = codesOf(body).map((code) => (/^\d{8}$/.test(code) ? code.slice(-2) : ''))
   const isAll = (set: ReadonlySet<string>): boolean => categories.length > 0 && categories.every((c) => set.has(c))
-  if (isAll(MOMENTARY)) return { kind: 'later', afterMs, reason }
+  if (isAll(MOMENTARY)) return { kind: 'later', afterMs, reason, inDoubt: true }
   if (isAll(RIGHTS)) return { kind: 'blocked', reason }
   return { kind: 'refused', reason, detail: messageOf(body) || reason }
 }

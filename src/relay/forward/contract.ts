@@ -7,7 +7,7 @@ export type Timer = (callback: () => void, delayMs: number) => () => void
 
 export interface ForwarderOptions {
   readonly store: RelayStore
-  /** One lane per meter. */
+  /** Two lanes per meter: one of its name, and `<meter>:late` for events that are old. */
   readonly routes: readonly MeterRoute[]
   readonly upstream: ZuoraOptions
   /** Marks this process's claims. It must be new for every start: a claim of an earlier start then ends by its lease. */
@@ -33,6 +33,8 @@ export type LaneState = 'stopped' | 'idle' | 'sending' | 'backing_off' | 'paused
 /** One lane since start(). */
 export interface LaneStats {
   readonly lane: string
+  /** It carries events so old that the upstream may not notice a second copy. */
+  readonly late?: true
   readonly state: LaneState
   /** Why it backs off or is paused: a status, a code; never event data. */
   readonly reason?: string
@@ -44,14 +46,19 @@ export interface LaneStats {
   readonly accepted: number
   /** Events buried after the upstream refused them. */
   readonly buried: number
-  /** Calls in a row that got no verdict: overload, errors, no answer. */
+  /** Deliveries parked for the operator. */
+  readonly parked: number
+  /** Calls in a row that got no verdict: overload, errors, no answer. Those under way together count as one. */
   readonly failuresInARow: number
+  /** Calls under way, and how many may be at the moment. */
+  readonly inFlight: number
+  readonly maxInFlight: number
 }
 
 export interface Forwarder {
   /** Starts all lanes; what an earlier process left behind comes first, once its claims have ended. */
   start(): void
-  /** Tells a lane, or all, that events were stored. A lane that backs off or is paused stays so. */
+  /** Tells a lane, or all, that events were stored or that it was resumed. A lane that backs off stays so. */
   wake(lane?: string): void
   /** Cuts no new delivery, waits for calls under way (see stopGraceMs) and gives their deliveries back. */
   stop(): Promise<void>

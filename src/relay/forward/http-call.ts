@@ -3,13 +3,12 @@ import type { Timer } from './contract.ts'
 export interface HttpAnswer {
   readonly status: number
   readonly headers: Headers
-  /** At most 64 KiB of it. */
   readonly body: string
 }
 
-/** No answer to rely on: the call is in doubt. `reason` is safe to log. */
+/** No answer to rely on: the call is in doubt, unless there was no connection. `reason` is safe to log. */
 export interface NoAnswer {
-  readonly failure: 'timeout' | 'network' | 'stopped'
+  readonly failure: 'timeout' | 'network' | 'unreachable' | 'stopped'
   readonly reason: string
 }
 
@@ -21,12 +20,25 @@ export interface HttpDeps {
   readonly stopped: AbortSignal
 }
 
-const MAX_ANSWER_BYTES = 64 * 1024
+export interface HttpInit {
+  /** Default POST. */
+  readonly method?: 'GET' | 'POST'
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: Uint8Array | string
+  /** How much of the answer is read. Default 64 KiB. */
+  readonly maxAnswerBytes?: number
+}
 
-/** One POST with its whole answer read, inside one time limit. Redirects are answers, not followed. */
-export async function post(
+const MAX_ANSWER_BYTES = 64 * 1024
+/** Errors of making a connection: nothing was sent. */
+const UNREACHABLE = new Set([
+  ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH', 'EHOSTUNREACH', 'UND_ERR_CONNECT_TIMEOUT'],
+])
+
+/** One call with its whole answer read, inside one time limit. Redirects are answers, not followed. */
+export async function call(
   url: string,
-  init: { readonly headers: Readonly<Record<string, string>>; readonly body: Uint8Array | string },
+  { method = 'POST', headers, body, maxAnswerBytes = MAX_ANSWER_BYTES }: HttpInit,
   { fetch, timer, timeoutMs, stopped }: HttpDeps,
 ): Promise<HttpAnswer | NoAnswer> {
   const abort = new AbortController()
@@ -40,14 +52,15 @@ export async function post(
   if (stopped.aborted) cutOff()
   try {
     const response = await fetch(url, {
-      ...{ method: 'POST', headers: init.headers, body: init.body as BodyInit },
-      ...{ redirect: 'manual', signal: abort.signal },
+      ...{ method, headers, redirect: 'manual', signal: abort.signal },
+      ...(body === undefined ? {} : { body: body as BodyInit }),
     })
-    return { status: response.status, headers: response.headers, body: await readText(response) }
+    return { status: response.status, headers: response.headers, body: await readText(response, maxAnswerBytes) }
   } catch (error) {
     if (stopped.aborted) return { failure: 'stopped', reason: 'the relay was stopped' }
     if (hasTimedOut) return { failure: 'timeout', reason: `no answer within ${timeoutMs} ms` }
-    return { failure: 'network', reason: `no answer: ${errorCode(error)}` }
+    const code = errorCode(error)
+    return { failure: UNREACHABLE.has(code) ? 'unreachable' : 'network', reason: `no answer: ${code}` }
   } finally {
     cancel()
     stopped.removeEventListener('abort', cutOff)
@@ -58,7 +71,7 @@ export async function post(
  * An answer that breaks off is an error where the text decides (2xx); elsewhere the status says enough.
  * Every body is read or cancelled: an open one would hold its connection.
  */
-async function readText(response: Response): Promise<string> {
+async function readText(response: Response, maxBytes: number): Promise<string> {
   const decoder = new TextDecoder()
   let text = ''
   let bytes = 0
@@ -67,7 +80,7 @@ async function readText(response: Response): Promise<string> {
       text += decoder.decode(part, { stream: true })
       bytes += part.byteLength
       // Leaving the loop cancels the rest.
-      if (bytes > MAX_ANSWER_BYTES) break
+      if (bytes > maxBytes) break
     }
   } catch (error) {
     if (response.ok) throw error

@@ -1,8 +1,11 @@
-import type { BuildDelivery, Delivery, StoredEvent } from '../store/contract.ts'
+import type { BuildDelivery, Delivery, LaneBacklog, StoredEvent } from '../store/contract.ts'
 import { createBreaker, PROBE_EVENTS } from './breaker.ts'
 import { buildDelivery } from './build-delivery.ts'
+import type { CallBudget } from './call-budget.ts'
 import type { CallLimits } from './call-limits.ts'
+import { createConcurrency } from './concurrency.ts'
 import type { LaneState, LaneStats, Timer } from './contract.ts'
+import type { DedupWindow } from './dedup-window.ts'
 import type { Mapped } from './map-event.ts'
 import { createNapper } from './nap.ts'
 import {
@@ -22,18 +25,27 @@ export interface LaneOptions extends Omit<SettleDeps, 'build'> {
   readonly url: string
   readonly map: (event: StoredEvent) => Mapped
   readonly zuora: Zuora
+  readonly budget: CallBudget
   readonly limits: CallLimits
   readonly gzip: (bytes: Uint8Array) => Uint8Array
   readonly timer: Timer
+  /** Marks claims; each call gets a name of its own behind it. */
   readonly owner: string
   readonly leaseMs: number
   readonly lingerMs: number
+  readonly maxCallsInFlight: number
+  readonly isOrdered: boolean
+  readonly window: DedupWindow
+  /** Where this lane's late events go. Absent in the late lane itself. */
+  readonly late?: { readonly lane: string; readonly wake: () => void }
+  /** The lanes whose pause holds for this one. */
+  readonly pausedWith: readonly string[]
 }
 
 export interface Lane {
   start(): void
   wake(): void
-  /** Begins nothing new; resolves when the step under way has ended. */
+  /** Begins nothing new; resolves when the calls under way have ended. */
   stop(): Promise<void>
   stats(): LaneStats
 }
@@ -42,68 +54,143 @@ export interface Lane {
 const IDLE_MS = 60_000
 /** Deliveries are there, but postponed, or claimed by a process that is gone. */
 const BLOCKED_MS = 5_000
+const IDLE: Rest = { ms: IDLE_MS, wakeable: true, state: 'idle' }
+/** The end of a call wakes the lane. */
+const AWAIT_CALLS: Rest = { ms: IDLE_MS, wakeable: true, state: 'sending' }
 
-/** One meter's way upstream: one call at a time, oldest events first. */
+/** One meter's way upstream: oldest events first, as many calls at a time as the upstream takes well. */
 export function createLane(options: LaneOptions): Lane {
   const { lane, store, clock, log, timer, zuora, url, owner, leaseMs, lingerMs, limits, map, gzip } = options
+  const { isOrdered, window, late, budget } = options
   const memory: LaneMemory = {
-    ...{ breaker: createBreaker(), failures: 0, maxBytes: limits.maxBytes, learnedMaxBytes: limits.maxBytes },
+    ...{ breaker: createBreaker(), concurrency: createConcurrency(isOrdered ? 1 : options.maxCallsInFlight) },
+    ...{ failures: 0, round: 0, maxBytes: limits.maxBytes, learnedMaxBytes: limits.maxBytes },
     ...{ calls: 0, accepted: 0, buried: 0 },
   }
   const build: BuildDelivery = (events) =>
     buildDelivery(events, { map, gzip, limits, learnedMaxBytes: memory.learnedMaxBytes })
   const settleDeps: SettleDeps = { ...options, build }
   const napper = createNapper(timer)
+  const flights = new Map<string, { readonly rows: number; readonly landed: Promise<void> }>()
   let shown: { state: LaneState; reason?: string; resumesAtMs?: number } = { state: 'stopped' }
+  let resting: { readonly rest: Rest; readonly untilMs: number } | undefined
   let hasLingered = false
+  let wasPaused = false
   let isStopping = false
+  let claims = 0
+  let parked = 0
   let running: Promise<void> | undefined
 
   async function run(): Promise<void> {
     while (!isStopping) {
       napper.forget()
-      const rest = await step().catch(afterError)
+      const rest = restOfLane() ?? (await step().catch(afterError))
       if (rest.ms <= 0) continue
       show(rest)
       await napper.nap(rest.ms, rest.wakeable)
     }
+    await Promise.all([...flights.values()].map(({ landed }) => landed))
     shown = { state: 'stopped' }
   }
 
+  /** What an earlier call has asked for. */
+  function restOfLane(): Rest | undefined {
+    const leftMs = (resting?.untilMs ?? 0) - clock()
+    if (resting && leftMs > 0) return { ...resting.rest, ms: leftMs }
+    resting = undefined
+    return undefined
+  }
+
   async function step(): Promise<Rest> {
-    const { waiting, inDelivery } = await readBacklog()
-    if (waiting + inDelivery === 0) return { ms: IDLE_MS, wakeable: true, state: 'idle' }
-    if (waiting < limits.maxRows && inDelivery === 0 && !hasLingered) {
+    if (flights.size >= capacity()) return AWAIT_CALLS
+    const { waiting, others, pause } = await readBacklog()
+    if (pause !== undefined) return rest('paused', IDLE_MS, `paused by the operator: ${pause}`)
+    if (waiting + others <= 0) return flights.size > 0 ? AWAIT_CALLS : IDLE
+    const isAlone = flights.size === 0
+    const isSmall = waiting < limits.maxRows
+    if (isSmall && others <= 0 && !(isAlone && hasLingered)) {
+      // What comes while a call is under way fills the next one.
+      if (!isAlone) return AWAIT_CALLS
       hasLingered = true
       return { ms: lingerMs, wakeable: false, state: 'idle' }
     }
     hasLingered = false
+    const waitMs = budget.waitMs()
+    if (waitMs > 0) return { ...rest('backing_off', waitMs, 'the calls that the upstream allows'), wakeable: false }
+    return send(!isSmall || isAlone)
+  }
+
+  async function send(mayCut: boolean): Promise<Rest> {
     shown = { state: 'sending' }
     const got = await zuora.ready()
     if (got.kind !== 'token') return restWithoutToken(got, memory, settleDeps)
-    const { delivery, isFresh } = await open()
-    if (!delivery) return restWithoutDelivery()
+    const { delivery, isFresh } = await open(mayCut)
+    if (isFresh) late?.wake()
+    if (!delivery) return flights.size > 0 ? AWAIT_CALLS : restWithoutDelivery()
+    if (window.isOverFor(delivery, clock())) return park(delivery)
     if (memory.breaker.state === 'clearing') {
       if (!isFresh) return setAside(delivery)
       memory.breaker.probe()
     }
     memory.calls++
-    return settleDelivery(delivery, await zuora.send(url, delivery), memory, settleDeps)
+    flights.set(delivery.id, { rows: delivery.rows, landed: fly(delivery, memory.round) })
+    return GO_ON
   }
 
-  async function readBacklog(): Promise<{ waiting: number; inDelivery: number }> {
+  async function fly(delivery: Delivery, round: number): Promise<void> {
+    const next = await zuora
+      .send(url, delivery)
+      .then((verdict) => settleDelivery({ delivery, round }, verdict, memory, settleDeps))
+      .catch(afterError)
+    flights.delete(delivery.id)
+    const untilMs = clock() + next.ms
+    if (next.ms > 0 && untilMs > (resting?.untilMs ?? 0)) resting = { rest: next, untilMs }
+    napper.wake()
+  }
+
+  /** One at a time while there is trouble: a probe is enough. */
+  function capacity(): number {
+    return memory.breaker.state === 'closed' && memory.failures === 0 ? memory.concurrency.limit : 1
+  }
+
+  async function readBacklog(): Promise<{ waiting: number; others: number; pause: string | undefined }> {
     const lanes = await store.backlog()
-    return lanes.find((backlog) => backlog.lane === lane) ?? { waiting: 0, inDelivery: 0 }
+    const find = (name: string): LaneBacklog | undefined => lanes.find((backlog) => backlog.lane === name)
+    const own = find(lane)
+    const pause = [lane, ...options.pausedWith]
+      .map((name) => find(name)?.paused?.reason)
+      .find((why) => why !== undefined)
+    // Resuming says that the cause is mended: refused events may be buried again.
+    if (pause === undefined && wasPaused) memory.breaker = createBreaker()
+    wasPaused = pause !== undefined
+    const flying = [...flights.values()].reduce((sum, { rows }) => sum + rows, 0)
+    return { waiting: own?.waiting ?? 0, others: (own?.inDelivery ?? 0) - flying, pause }
   }
 
-  async function open(): Promise<{ delivery: Delivery | undefined; isFresh: boolean }> {
+  async function open(mayCut: boolean): Promise<{ delivery: Delivery | undefined; isFresh: boolean }> {
     let isFresh = false
+    const nowMs = clock()
     const maxEvents = memory.breaker.state === 'closed' ? limits.maxRows : Math.min(PROBE_EVENTS, limits.maxRows)
-    const delivery = await store.openDelivery({ lane, owner, leaseMs, nowMs: clock(), maxEvents }, (events) => {
-      isFresh = true
-      return build(events)
-    })
+    const delivery = await store.openDelivery(
+      {
+        ...{ lane, owner: `${owner}/${++claims}`, leaseMs, nowMs, maxEvents, mayCut, ordered: isOrdered },
+        ...(late === undefined ? {} : { late: { lane: late.lane, beforeMs: window.lateBeforeMs(nowMs) } }),
+      },
+      (events) => {
+        isFresh = true
+        return build(events)
+      },
+    )
     return { delivery, isFresh }
+  }
+
+  async function park({ id, rows }: Delivery): Promise<Rest> {
+    const reason =
+      'The upstream may have taken it, and its de-duplication window is over: look it up there, then decide.'
+    log('error', 'delivery_parked', { lane, id, rows })
+    await store.parkDelivery(id, reason, clock())
+    parked++
+    return GO_ON
   }
 
   function restWithoutDelivery(): Rest {
@@ -113,13 +200,18 @@ export function createLane(options: LaneOptions): Lane {
   }
 
   async function setAside({ id }: Delivery): Promise<Rest> {
-    await store.postponeDelivery(id, clock() + SET_ASIDE_MS, 'set aside: everything before it was refused')
+    const reason = 'set aside: everything before it was refused'
+    await store.postponeDelivery(id, clock() + SET_ASIDE_MS, reason, false)
     return GO_ON
   }
 
   function afterError(error: unknown): Rest {
     log('error', 'lane_failed', { lane, error })
     return backOff({ afterMs: 0, reason: 'the relay’s own error, see its log' }, memory, settleDeps)
+  }
+
+  function rest(state: LaneState, ms: number, reason: string): Rest {
+    return { ms, wakeable: true, state, reason }
   }
 
   function show({ state, reason, ms }: Rest): void {
@@ -138,8 +230,11 @@ export function createLane(options: LaneOptions): Lane {
       await running
     },
     stats() {
-      const { calls, accepted, buried, failures } = memory
-      return { lane, ...shown, calls, accepted, buried, failuresInARow: failures }
+      const { calls, accepted, buried, failures, concurrency } = memory
+      return {
+        ...{ lane, ...(late === undefined ? { late: true as const } : {}), ...shown, calls, accepted, buried, parked },
+        ...{ failuresInARow: failures, inFlight: flights.size, maxInFlight: concurrency.limit },
+      }
     },
   }
 }

@@ -3,13 +3,17 @@ import type { BuildDelivery, Delivery, RelayStore } from '../store/contract.ts'
 import { backoffMs } from './backoff.ts'
 import type { Breaker } from './breaker.ts'
 import type { Verdict } from './classify.ts'
+import type { Concurrency } from './concurrency.ts'
 import type { LaneState } from './contract.ts'
 
 /** What a lane learns while it runs; forgotten at a restart. */
 export interface LaneMemory {
-  readonly breaker: Breaker
-  /** Calls in a row that got no verdict. */
+  breaker: Breaker
+  readonly concurrency: Concurrency
+  /** Calls in a row that got no verdict; those that were under way together count as one. */
   failures: number
+  /** Grows with each of them. */
+  round: number
   /** The environment's limit. */
   readonly maxBytes: number
   learnedMaxBytes: number
@@ -36,6 +40,12 @@ export interface SettleDeps {
   readonly build: BuildDelivery
 }
 
+/** A claimed delivery, and the lane's round when its call was made. */
+export interface Flight {
+  readonly delivery: Delivery
+  readonly round: number
+}
+
 export const GO_ON: Rest = { ms: 0, wakeable: false, state: 'sending' }
 /** Wrong rights or configuration: somebody has to act, so there is no hurry. */
 const PAUSE_MS = 60_000
@@ -51,30 +61,32 @@ const MIN_LEARNED_BYTES = 64 * 1024
 
 /** Writes down what the upstream's verdict means for the delivery, and says when the lane goes on. */
 export async function settleDelivery(
-  delivery: Delivery,
+  flight: Flight,
   verdict: Verdict,
   memory: LaneMemory,
   deps: SettleDeps,
 ): Promise<Rest> {
   const { store, clock } = deps
+  const { delivery } = flight
   switch (verdict.kind) {
     case 'accepted':
       await store.acceptDelivery(delivery.id, clock())
       return noteAccepted(delivery, memory, deps)
     case 'later':
-      return tryLater(delivery, verdict, memory, deps)
+      return tryLater(flight, verdict, memory, deps)
     case 'too_large':
       memory.failures = 0
       memory.learnedMaxBytes = learn(delivery, memory)
-      return refuse(delivery, { ...verdict, code: 'too_large', detail: verdict.reason }, memory, deps)
+      return refuse(delivery, { ...verdict, code: 'too_large', detail: verdict.reason, inDoubt: false }, memory, deps)
     case 'refused':
       memory.failures = 0
-      return refuse(delivery, { ...verdict, code: 'refused' }, memory, deps)
+      // It is not documented whether the good rows beside a bad one are stored.
+      return refuse(delivery, { ...verdict, code: 'refused', inDoubt: delivery.rows > 1 }, memory, deps)
     case 'stopped':
       await store.postponeDelivery(delivery.id, clock(), verdict.reason)
       return GO_ON
     default:
-      await store.postponeDelivery(delivery.id, clock() + PAUSE_MS, verdict.reason)
+      await store.postponeDelivery(delivery.id, clock() + PAUSE_MS, verdict.reason, false)
       return pause(verdict.reason, deps)
   }
 }
@@ -100,6 +112,7 @@ export function backOff(
   memory: LaneMemory,
   { random }: SettleDeps,
 ): Rest {
+  memory.round++
   return { ms: backoffMs(memory.failures++, random, afterMs), wakeable: false, state: 'backing_off', reason }
 }
 
@@ -113,51 +126,64 @@ function noteAccepted({ rows }: Delivery, memory: LaneMemory, { lane, log }: Set
   memory.breaker.accepted()
   memory.failures = 0
   memory.accepted += rows
+  memory.concurrency.grow()
   return GO_ON
 }
 
 async function tryLater(
-  delivery: Delivery,
-  verdict: { readonly afterMs: number; readonly reason: string },
+  { delivery, round }: Flight,
+  verdict: Extract<Verdict, { kind: 'later' }>,
   memory: LaneMemory,
   deps: SettleDeps,
 ): Promise<Rest> {
   const { lane, store, clock, log, build } = deps
   const { id, rows, attempts } = delivery
   const othersPass = memory.failures === 0
-  const rest = backOff(verdict, memory, deps)
+  const rest = round === memory.round ? slowDown(verdict, memory, deps) : restAlready(verdict, memory, deps)
   if (othersPass && rows > 1 && attempts >= SPLIT_ATTEMPTS) {
     log('warn', 'delivery_split', { lane, id, rows, reason: verdict.reason })
-    await store.splitDelivery(id, build)
+    await store.splitDelivery(id, build, verdict.inDoubt)
     return rest
   }
   const delayMs = attempts >= PATIENT_ATTEMPTS ? Math.max(PATIENT_MS, rest.ms) : rest.ms
   log('warn', 'delivery_postponed', { lane, id, rows, attempts: attempts + 1, delayMs, reason: verdict.reason })
-  await store.postponeDelivery(id, clock() + delayMs, verdict.reason)
+  await store.postponeDelivery(id, clock() + delayMs, verdict.reason, verdict.inDoubt)
   return rest
+}
+
+function slowDown(verdict: Extract<Verdict, { kind: 'later' }>, memory: LaneMemory, deps: SettleDeps): Rest {
+  memory.concurrency.shrink()
+  return backOff(verdict, memory, deps)
+}
+
+/** Another call of the same round has failed before: one outage counts once, however many calls it hit. */
+function restAlready({ afterMs, reason }: { afterMs: number; reason: string }, memory: LaneMemory, deps: SettleDeps) {
+  const ms = backoffMs(Math.max(0, memory.failures - 1), deps.random, afterMs)
+  return { ms, wakeable: false, state: 'backing_off', reason } as const
 }
 
 interface Refusal {
   readonly code: string
   readonly reason: string
   readonly detail: string
+  readonly inDoubt: boolean
 }
 
 /** Never again unchanged: halves, until the bad event is alone; then it is buried, unless everything is refused. */
 async function refuse(delivery: Delivery, refusal: Refusal, memory: LaneMemory, deps: SettleDeps): Promise<Rest> {
   const { lane, store, clock, log, build } = deps
   const { id, rows } = delivery
-  const { code, reason, detail } = refusal
+  const { code, reason, detail, inDoubt } = refusal
   const { breaker } = memory
   if (rows > 1) {
     log('warn', 'delivery_split', { lane, id, rows, reason })
-    await store.splitDelivery(id, build)
+    await store.splitDelivery(id, build, inDoubt)
   } else if (breaker.mayBury()) {
     log('error', 'event_buried', { lane, id, code, reason })
     await store.buryDelivery(id, code, detail, clock())
     memory.buried++
   } else {
-    await store.postponeDelivery(id, clock() + SET_ASIDE_MS, reason)
+    await store.postponeDelivery(id, clock() + SET_ASIDE_MS, reason, inDoubt)
   }
   return breaker.spend() ? restBetweenProbes(memory, deps, reason) : GO_ON
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { parseRetryAfter } from './backoff.ts'
 import { describe, parseBody, type Verdict } from './classify.ts'
-import { type HttpAnswer, type HttpDeps, type NoAnswer, post } from './http-call.ts'
+import { call, type HttpAnswer, type HttpDeps, type NoAnswer } from './http-call.ts'
 
 /** A token, or why there is none now. */
 export type TokenResult = { readonly kind: 'token'; readonly token: string } | Exclude<Verdict, { kind: 'accepted' }>
@@ -47,7 +47,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       ...{ grant_type: 'client_credentials', client_id: clientId, client_secret: clientSecret },
     })
     const headers = { 'Content-Type': 'application/x-www-form-urlencoded', Accept: 'application/json' }
-    const answer = await post(`${restBase}/oauth/token`, { headers, body: form.toString() }, options)
+    const answer = await call(`${restBase}/oauth/token`, { headers, body: form.toString() }, options)
     const granted = 'failure' in answer || answer.status !== 200 ? undefined : parseGrant(answer.body)
     if (granted) {
       const lifeMs = granted.expires_in * 1_000
@@ -88,11 +88,14 @@ function parseGrant(text: string): z.infer<typeof grant> | undefined {
 function noToken(answer: HttpAnswer | NoAnswer, nowMs: number): TokenResult {
   if ('failure' in answer) {
     const reason = `token request: ${answer.reason}`
-    return answer.failure === 'stopped' ? { kind: 'stopped', reason } : { kind: 'later', afterMs: 0, reason }
+    // Whatever became of the token request, no event was sent.
+    return answer.failure === 'stopped'
+      ? { kind: 'stopped', reason }
+      : { kind: 'later', afterMs: 0, reason, inDoubt: false }
   }
   const { status, headers } = answer
   const reason = `token request: ${describe(status, parseBody(answer.body))}`
   const isFinal = status >= 300 && status < 500 && status !== 408 && status !== 429
   if (isFinal) return { kind: 'blocked', reason: `${reason}: check restBase, clientId and clientSecret` }
-  return { kind: 'later', afterMs: parseRetryAfter(headers.get('retry-after'), nowMs), reason }
+  return { kind: 'later', afterMs: parseRetryAfter(headers.get('retry-after'), nowMs), reason, inDoubt: false }
 }

@@ -1,56 +1,75 @@
 import { MetertapError } from '../../wire/errors.ts'
 import type { MeterRoute, ZuoraOptions } from '../contract.ts'
 import type { Delivery } from '../store/contract.ts'
-import { classify, type Verdict } from './classify.ts'
-import { type HttpDeps, post } from './http-call.ts'
+import type { CallBudget } from './call-budget.ts'
+import { classify, describe, parseBody, type Verdict } from './classify.ts'
+import { call, type HttpAnswer, type HttpDeps, type HttpInit, type NoAnswer } from './http-call.ts'
 import type { TokenResult, TokenSource } from './token-source.ts'
 
-/** The usage endpoint. */
+/** The upstream, behind its token. */
 export interface Zuora {
   /** A token in advance: without one no delivery needs to be claimed. */
   ready(): Promise<TokenResult>
   /** One upstream call; after a 401 a second one with a new token. */
   send(url: string, delivery: Delivery): Promise<Verdict>
+  /** One question to another endpoint: its answer, or why there is none. After a 401 once more with a new token. */
+  ask(path: string, init: Omit<HttpInit, 'headers'>): Promise<HttpAnswer | { readonly reason: string }>
 }
 
 export interface ZuoraDeps extends HttpDeps {
   readonly options: ZuoraOptions
   readonly tokens: TokenSource
+  readonly budget: Pick<CallBudget, 'spend' | 'hold'>
   readonly clock: () => number
 }
 
-export function createZuora({ options, tokens, clock, ...http }: ZuoraDeps): Zuora {
-  const tenantHeaders = {
+export function createZuora({ options, tokens, budget, clock, ...http }: ZuoraDeps): Zuora {
+  const shared = {
+    'Accept-Encoding': 'gzip',
     ...(options.entityIds === undefined ? {} : { 'Zuora-Entity-Ids': options.entityIds }),
     ...(options.orgIds === undefined ? {} : { 'Zuora-Org-Ids': options.orgIds }),
   }
+  const restBase = options.restBase.replace(/\/+$/, '')
 
-  async function sendWith(token: string, url: string, { id, body }: Delivery): Promise<Verdict> {
-    const headers = {
-      Authorization: `Bearer ${token}`,
-      'Content-Type': 'application/json',
-      'Content-Encoding': 'gzip',
-      'Accept-Encoding': 'gzip',
-      'Zuora-Track-Id': id,
-      ...tenantHeaders,
+  /** Twice at most: a token may have ended early. */
+  async function withToken(
+    url: string,
+    init: HttpInit,
+  ): Promise<{ answer: HttpAnswer | NoAnswer } | { verdict: Exclude<TokenResult, { kind: 'token' }> }> {
+    for (let isSecond = false; ; isSecond = true) {
+      const got = await tokens.get()
+      if (got.kind !== 'token') return { verdict: got }
+      budget.spend()
+      const headers = { ...init.headers, Authorization: `Bearer ${got.token}` }
+      const answer = await call(url, { ...init, headers }, http)
+      if ('failure' in answer || answer.status !== 401) return { answer }
+      tokens.discard(got.token)
+      if (isSecond) return { verdict: { kind: 'blocked', reason: newTokenRefused(answer) } }
     }
-    return classify(await post(url, { headers, body }, http), clock())
   }
 
   return {
     ready: () => tokens.get(),
-    async send(url, delivery) {
-      for (let isSecond = false; ; isSecond = true) {
-        const got = await tokens.get()
-        if (got.kind !== 'token') return got
-        const verdict = await sendWith(got.token, url, delivery)
-        if (verdict.kind !== 'unauthorized') return verdict
-        tokens.discard(got.token)
-        if (isSecond)
-          return { kind: 'blocked', reason: `${verdict.reason} with a new token: check the client's rights` }
-      }
+    async send(url, { id, body }) {
+      const own = { 'Content-Type': 'application/json', 'Content-Encoding': 'gzip', 'Zuora-Track-Id': id }
+      const result = await withToken(url, { headers: { ...shared, ...own }, body })
+      if ('verdict' in result) return result.verdict
+      const verdict = classify(result.answer, clock())
+      // The limit is the tenant's: it holds for all lanes.
+      if ('status' in result.answer && result.answer.status === 429 && 'afterMs' in verdict)
+        budget.hold(verdict.afterMs)
+      return verdict
+    },
+    async ask(path, init) {
+      const own = init.body === undefined ? {} : { 'Content-Type': 'application/json' }
+      const result = await withToken(`${restBase}${path}`, { ...init, headers: { ...shared, ...own } })
+      return 'verdict' in result ? result.verdict : result.answer
     },
   }
+}
+
+function newTokenRefused({ status, body }: HttpAnswer): string {
+  return `${describe(status, parseBody(body))} with a new token: check the client's rights`
 }
 
 /** Where the meter's events go: `{restBase}/usage/bulk/{meterGlobalId}`, or the route's own URL on the same origin. */

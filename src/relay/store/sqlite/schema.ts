@@ -160,17 +160,20 @@ const MIGRATIONS: readonly string[] = [
   `,
 ]
 
+/** What `user_version` is in a file of this code. */
+export const VERSION: number = MIGRATIONS.length
+
 /** Brings the file to this code's version; refuses a file that newer code has written. */
 export function migrate(db: DatabaseSync): void {
   db.exec('BEGIN IMMEDIATE')
   try {
     const version = Number(db.prepare('PRAGMA user_version').get()?.user_version)
-    if (version > MIGRATIONS.length) {
+    if (version > VERSION) {
       const message = 'The store was written by a newer metertap: run that version, or restore an older copy.'
-      throw new MetertapError('bad_option', message, { version, known: MIGRATIONS.length })
+      throw new MetertapError('bad_option', message, { version, known: VERSION })
     }
     for (const migration of MIGRATIONS.slice(version)) db.exec(migration)
-    db.exec(`PRAGMA user_version = ${MIGRATIONS.length}`)
+    db.exec(`PRAGMA user_version = ${VERSION}`)
     db.exec('COMMIT')
   } catch (error) {
     db.exec('ROLLBACK')

@@ -1,0 +1,56 @@
+import type { CallAllowance } from './call-limits.ts'
+
+/** The calls that all lanes together may make. */
+export interface CallBudget {
+  /** How long until one more call is within the limits, ms; 0: now. */
+  waitMs(): number
+  /** Counts a call that is made. */
+  spend(): void
+  /** The upstream said that the tenant's limit is used up: no call for so long. */
+  hold(ms: number): void
+}
+
+/** Others use the same tenant, and our clock is not the upstream's: a fifth of every limit stays free. */
+const SHARE = 0.8
+/** A bucket that refills evenly and holds this part of its limit lets no span of any position see more than SHARE. */
+const BURST = 0.05
+
+interface Bucket {
+  readonly perMs: number
+  readonly capacity: number
+  level: number
+}
+
+/** Token buckets, one for each documented span: a call must find a token in all of them. */
+export function createCallBudget(allowances: readonly CallAllowance[], clock: () => number): CallBudget {
+  const buckets = allowances.map(({ calls, spanMs }): Bucket => {
+    const capacity = Math.max(1, calls * BURST)
+    return { capacity, level: capacity, perMs: Math.max(1, calls * SHARE - capacity) / spanMs }
+  })
+  let filledAtMs = clock()
+  let heldUntilMs = 0
+
+  function fill(): number {
+    const nowMs = clock()
+    // A clock that was set back fills nothing until it has caught up with itself: it starts anew from here.
+    const passedMs = Math.max(0, nowMs - filledAtMs)
+    for (const bucket of buckets) bucket.level = Math.min(bucket.capacity, bucket.level + passedMs * bucket.perMs)
+    filledAtMs = nowMs
+    return nowMs
+  }
+
+  return {
+    waitMs() {
+      const nowMs = fill()
+      const waits = buckets.map(({ level, perMs }) => Math.ceil(Math.max(0, 1 - level) / perMs))
+      return Math.max(0, heldUntilMs - nowMs, ...waits)
+    },
+    spend() {
+      fill()
+      for (const bucket of buckets) bucket.level--
+    },
+    hold(ms) {
+      heldUntilMs = Math.max(heldUntilMs, clock() + ms)
+    },
+  }
+}
