@@ -30,8 +30,8 @@ function openRelay() {
     bodies.push(batch)
     const received: Record<string, [number, number][]> = {}
     for (const { stream, first, events } of batch.segments) {
-      const ranges = (received[stream as string] ??= [])
-      ranges.push([first as number, (first as number) + events.length - 1])
+      const range: [number, number] = [first as number, (first as number) + events.length - 1]
+      received[stream as string] = [...(received[stream as string] ?? []), range]
     }
     return Response.json({ received, rejected: [], retry: [], serverTime: Date.now() })
   }
