@@ -28,6 +28,17 @@ export interface MeterRoute {
     readonly url?: string
     /** Upstream field name → source. Exactly one field must be 'id': the one the Deduplicator is keyed on. */
     readonly fields: Readonly<Record<string, FieldSource>>
+    /**
+     * 'account': an account's events arrive in the order in which the relay took them, one call at a time; a call that
+     * fails holds up what is behind it. Events that are late, parked or replayed come out of order even then. Default: none.
+     */
+    readonly ordered?: 'account'
+    /**
+     * For how many days the meter's Deduplicator knows an event's id. 0: the meter has none. Events older than nine
+     * tenths of it are sent one by one through the lane `<meter>:late`; a call that may have been taken is not sent again
+     * once the window is over, but parked for the operator. Default 30.
+     */
+    readonly dedupWindowDays?: number
   }
 }
 
@@ -45,6 +56,8 @@ export interface ZuoraOptions {
   readonly orgIds?: string
   /** Longest wait for one call, ms. Default 30,000. */
   readonly timeoutMs?: number
+  /** Most calls of one meter under way at once; how many there really are follows the upstream's answers. Default 8. */
+  readonly maxCallsInFlight?: number
 }
 
 /**
@@ -142,7 +155,10 @@ export interface RelayLimits {
   readonly maxEventAheadMs: number
   /** How long a request's body may take to arrive, ms. Default 30,000. */
   readonly bodyTimeoutMs: number
-  /** Inflated bodies in memory, all requests with a good token together; others have a quarter of it. Default 32 MiB. */
+  /**
+   * Inflated bodies in memory, of all requests with a good token together, one account half of it at most; requests whose
+   * token is not known yet have a quarter of it. Default 32 MiB.
+   */
   readonly maxOpenBytes: number
   /** Requests of one device at a time. Default 8. */
   readonly maxOpenPerDevice: number

@@ -88,6 +88,8 @@ const upstreamMeter = strict({
   meterGlobalId: name('the id in the meter’s upload URL').optional(),
   url: url(SAFE_URL_FIX, isSafeUrl).optional(),
   fields,
+  ordered: z.literal('account', fix("give 'account', or leave it out")).optional(),
+  dedupWindowDays: whole(0, 3_650, 'days').optional(),
 }).refine(
   (value) => (value.meterGlobalId === undefined) !== (value.url === undefined),
   fix('give meterGlobalId or url, one of the two'),
@@ -110,6 +112,7 @@ const upstream = strict({
   entityIds: name("Zuora's entity ids").optional(),
   orgIds: name("Zuora's org ids").optional(),
   timeoutMs: whole(1, 600_000, 'milliseconds').optional(),
+  maxCallsInFlight: whole(1, 64, 'calls').optional(),
 })
 
 const grants = z
