@@ -12,7 +12,7 @@ import { createAppender, RETIRE_AFTER_MS } from './append.ts'
 import { type Connection, connect } from './connection.ts'
 import type { SetTimer } from './open-database.ts'
 import type { Store } from './schema.ts'
-import { createSettle } from './settle-full.ts'
+import { createFullSettling } from './settle-full.ts'
 import { idbTables, QUARANTINE_STORES, ROLLUP_STORES, TABLE_STORES } from './tables.ts'
 import { transact } from './transact.ts'
 
@@ -45,6 +45,7 @@ export async function openIdbOutbox(deps: IdbOutboxDeps): Promise<Outbox> {
   const { name = 'metertap', indexedDB, random, clock, onBroken, setTimer } = deps
   const connection = await connect({ name, indexedDB, onBroken, setTimer })
   const { read, write } = transactions(connection)
+  const settling = createFullSettling(write, RETIRE_AFTER_MS)
 
   /** Best effort: what could not be set aside, for want of room above all, is met and passed over again. */
   const setAside = async (strays: readonly Stray[]): Promise<boolean> => {
@@ -59,7 +60,7 @@ export async function openIdbOutbox(deps: IdbOutboxDeps): Promise<Outbox> {
 
   const claim = async (options: ClaimOptions): Promise<Claim | undefined> => {
     const transaction = options.leaseMs > 0 ? write : read
-    const claimed = await transaction((tables) => claimFrom(tables, options))
+    const claimed = await transaction((tables) => claimFrom(settling.view(tables), options))
     const isMoved = await setAside(claimed.strays)
     // The reports tell of what was just set aside; and behind a bound of it there may be more.
     return isMoved && !claimed.claim?.segments.length ? claim(options) : claimed.claim
@@ -69,7 +70,7 @@ export async function openIdbOutbox(deps: IdbOutboxDeps): Promise<Outbox> {
     durability: 'process',
     append: createAppender(connection, clock),
     claim,
-    settle: createSettle(write, RETIRE_AFTER_MS),
+    settle: settling.settle,
     release: (claim) => write(async (tables) => releaseIn(tables, claim)),
     purge: (options) => write((tables) => purgeIn(tables, options), ROLLUP_STORES),
     dropOldest: (options) => write((tables) => dropOldestIn(tables, options)),
@@ -79,8 +80,8 @@ export async function openIdbOutbox(deps: IdbOutboxDeps): Promise<Outbox> {
       return closed
     },
     openRollups: () => read(openRollupsOf, ['rollups']),
-    totals: () => read(totalsOf),
-    streams: () => read(summariesOf),
+    totals: () => read((tables) => totalsOf(settling.view(tables))),
+    streams: () => read((tables) => summariesOf(settling.view(tables))),
     deadLetters: () => connection.run((database) => database.getAll('dead')),
     deleteDeadLetters: (letters) => deleteDeadLetters(connection, letters),
     retryDeadLetters: (letters) => write((tables) => retryDeadIn(tables, letters)),

@@ -1,41 +1,52 @@
 import { MetertapError } from '../../wire/errors.ts'
-import type { Outbox, Settled, Settlement } from '../contract.ts'
-import { letGoIn } from '../core/let-go.ts'
+import type { Outbox, Settlement } from '../contract.ts'
+import { letGoIn, withOwed } from '../core/owed.ts'
 import { settleIn } from '../core/settle.ts'
 import type { Tables } from '../core/tables.ts'
 
 type Write = <T>(work: (tables: Tables) => Promise<T>) => Promise<T>
 
+/** Settling where the storage may be full. */
+export interface FullSettling {
+  readonly settle: Outbox['settle']
+  /** The rows for a reader: as if everything owed were counted. */
+  view(tables: Tables): Tables
+}
+
 /**
- * settle() where the storage may be full. Its counting needs a little room, which only its deletions can make: when
- * there is none, the segments that the relay holds go first, in a transaction that writes nothing, and their counting
- * is owed until a later settlement finds room. Should the page end before that, they count as waiting for ever; they
- * are neither lost nor sent again.
+ * A settlement's counting needs a little room, which only its own deletions can make: a full outbox would never drain.
+ * When there is no room, the segments that the relay holds whole go first, in a transaction that writes nothing; the
+ * counting is owed until a later settlement finds room. Should the page end before that, those events count as waiting
+ * for ever in this outbox's own sums; they are neither lost nor sent again.
  *
- * Rejects with 'outbox_full' when there was nothing to let go.
+ * settle() rejects with 'outbox_full' when the claim has segments and none of them could go.
  */
-export function createSettle(write: Write, retireAfterMs: number): Outbox['settle'] {
+export function createFullSettling(write: Write, retireAfterMs: number): FullSettling {
   let owed: readonly Settlement[] = []
 
   /** What was owed has been told when it was let go: only the newest one's result is news. */
-  const settleAll = (earlier: readonly Settlement[], newest: Settlement): Promise<Settled> =>
+  const settleAll = (earlier: readonly Settlement[], newest: Settlement) =>
     write(async (tables) => {
       for (const settlement of earlier) await settleIn(tables, settlement, retireAfterMs)
       return settleIn(tables, newest, retireAfterMs)
     })
 
-  return async (settlement) => {
-    const paid = owed
-    try {
-      const settled = await settleAll(paid, settlement)
-      owed = owed.filter((each) => !paid.includes(each))
-      return settled
-    } catch (error) {
-      if (!(error instanceof MetertapError) || error.code !== 'outbox_full') throw error
-      const gone = await write(async (tables) => letGoIn(tables, settlement))
-      if (gone.claim.segments.length === 0) throw error
-      owed = [...owed, gone]
-      return { received: gone.claim.segments.reduce((sum, { count }) => sum + count, 0), dead: [] }
-    }
+  return {
+    view: (tables) => withOwed(tables, owed),
+    async settle(settlement) {
+      const paid = owed
+      try {
+        const settled = await settleAll(paid, settlement)
+        owed = owed.filter((each) => !paid.includes(each))
+        return settled
+      } catch (error) {
+        if (!(error instanceof MetertapError) || error.code !== 'outbox_full') throw error
+        const gone = await write(async (tables) => letGoIn(tables, settlement))
+        const { segments } = gone.claim
+        if (segments.length === 0 && settlement.claim.segments.length > 0) throw error
+        owed = [...owed, gone]
+        return { received: segments.reduce((sum, { count }) => sum + count, 0), dead: [] }
+      }
+    },
   }
 }

@@ -1,0 +1,42 @@
+import type { Segment, Settlement } from '../contract.ts'
+import { acknowledge, depart, noProgress } from './accounting.ts'
+import { byStream, type Progress, type Tables } from './tables.ts'
+import { runsOf, verdictsOf } from './verdicts.ts'
+
+/**
+ * The deletions of a settlement without its writes: lets go of the segments that a relay holds whole, and gives back the
+ * settlement that is still to be counted. Every other segment of the claim stays as it was.
+ */
+export function letGoIn(tables: Tables, settlement: Settlement): Settlement {
+  const segments = settlement.claim.segments.filter((segment) => isReceivedWhole(segment, settlement))
+  for (const { stream, first } of segments) {
+    tables.deleteSegments(stream, first, first)
+    tables.deleteHidden(stream, first, first)
+  }
+  return { ...settlement, claim: { ...settlement.claim, segments }, rejected: [], deferred: [] }
+}
+
+/** The rows as they will be once these settlements, made by letGoIn(), are counted. */
+export function withOwed(tables: Tables, owed: readonly Settlement[]): Tables {
+  if (owed.length === 0) return tables
+  return { ...tables, progress: async () => counted(await tables.progress(), owed) }
+}
+
+function counted(rows: readonly Progress[], owed: readonly Settlement[]): Progress[] {
+  const progress = byStream(rows)
+  const of = (stream: string) => progress.get(stream) ?? noProgress(stream)
+  for (const { claim } of owed) {
+    for (const { stream, first, count, bytes } of claim.segments) {
+      const left = depart(of(stream), first, first + count - 1, 'settled')
+      const goneBytes = left.progress.goneBytes + Math.round((bytes * left.count) / count)
+      progress.set(stream, { ...left.progress, goneBytes })
+    }
+    for (const report of claim.reports) progress.set(report.id, acknowledge(of(report.id), report))
+  }
+  return [...progress.values()]
+}
+
+function isReceivedWhole({ stream, first, count }: Segment, settlement: Settlement): boolean {
+  const runs = runsOf(verdictsOf(settlement, stream), first, first + count - 1)
+  return runs.length === 1 && runs[0]?.verdict === 'received'
+}
