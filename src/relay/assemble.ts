@@ -6,7 +6,7 @@ import type { Forwarder } from './forward/contract.ts'
 import { createAdminApp } from './http/admin.ts'
 import { createApp, createBareApp } from './http/app.ts'
 import type { RelayEnv } from './http/env.ts'
-import { createBudget } from './limits/budget.ts'
+import { createShares } from './limits/budget.ts'
 import { createPressure } from './limits/pressure.ts'
 import { createRateLimits } from './limits/rate-limits.ts'
 import { createMetrics } from './operate/metrics.ts'
@@ -45,7 +45,10 @@ export async function assemble(
     freeDiskBytes: () => deps.freeDiskBytes(settings.store.sqlite),
     backlogEvents: async () => countBacklog(await store.backlog()),
   })
-  const openBytes = { known: createBudget(limits.maxOpenBytes), unknown: createBudget(limits.maxOpenBytes / 4) }
+  const openBytes = {
+    known: createShares(limits.maxOpenBytes, Math.max(limits.maxBodyBytes, limits.maxOpenBytes / 2)),
+    unknown: createShares(limits.maxOpenBytes / 4, limits.maxOpenBytes / 8),
+  }
   const metrics = createMetrics({
     ...{ store, forwarder, log, pressure: pressure.reason },
     openBytes: () => openBytes.known.used() + openBytes.unknown.used(),

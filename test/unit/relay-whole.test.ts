@@ -92,7 +92,7 @@ test('from a grant to the upstream’s ledger, through a restart while the upstr
     const ledger = await (await fetch(`${second.adminUrl}/v1/ledger`, { headers })).json()
     expect(ledger).toMatchObject({
       totals: { recorded: 20, received: 20, forwarded: 20, rejected: 0, dead: 0, missing: 0 },
-      forwarding: [{ lane: 'calls' }],
+      forwarding: expect.arrayContaining([expect.objectContaining({ lane: 'calls', accepted: 10 })]),
     })
   }, 10_000)
 })

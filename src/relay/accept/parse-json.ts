@@ -32,7 +32,9 @@ export function parseJson(body: Uint8Array, maxValues: number): unknown {
 /** Commas and opening brackets, those in strings too: no JSON has more values than that and one. */
 function countMarks(body: Uint8Array): number {
   let count = 0
-  for (const byte of body) {
+  // By index: an iterator takes several times as long.
+  for (let index = 0; index < body.length; index++) {
+    const byte = body[index]
     if (byte === COMMA || byte === OPEN_LIST || byte === OPEN_OBJECT) count++
   }
   return count

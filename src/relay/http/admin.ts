@@ -4,7 +4,7 @@ import * as z from 'zod/mini'
 import { parseJson } from '../accept/parse-json.ts'
 import { isCleanText } from '../clean-text.ts'
 import type { Forwarder } from '../forward/contract.ts'
-import { createBudget } from '../limits/budget.ts'
+import { createShares } from '../limits/budget.ts'
 import type { Metrics } from '../operate/metrics.ts'
 import { openApi } from '../operate/openapi.ts'
 import { HttpProblem, unavailable } from '../problem.ts'
@@ -97,7 +97,7 @@ export function createAdminApp(deps: AdminDeps): Hono<RelayEnv> {
 function createDesk({ log, limits }: AdminDeps): AdminDesk {
   const caps = {
     ...{ maxWireBytes: MAX_BODY_BYTES, maxBodyBytes: MAX_BODY_BYTES, maxInflateRatio: limits.maxInflateRatio },
-    ...{ timeoutMs: limits.bodyTimeoutMs, open: createBudget(MAX_OPEN_BYTES) },
+    ...{ timeoutMs: limits.bodyTimeoutMs, open: createShares(MAX_OPEN_BYTES, MAX_OPEN_BYTES).of('operator') },
   }
   return {
     async ask(job) {

@@ -5,7 +5,7 @@ import { parseBatch } from '../accept/parse-batch.ts'
 import { parseJson } from '../accept/parse-json.ts'
 import type { Claims, Owner } from '../claims.ts'
 import type { RelayLimits } from '../contract.ts'
-import { type Budget, createPlaces } from '../limits/budget.ts'
+import { createPlaces, type Shares } from '../limits/budget.ts'
 import type { Pressure } from '../limits/pressure.ts'
 import type { RateHeaders, RateLimits } from '../limits/rate-limits.ts'
 import type { Instruments } from '../operate/instruments.ts'
@@ -23,8 +23,8 @@ export interface AgentRoutesDeps {
   readonly limits: RelayLimits
   readonly rates: RateLimits
   readonly pressure: Pick<Pressure, 'check'>
-  /** Memory for bodies: of those who have shown a good token, and of all others. */
-  readonly openBytes: { readonly known: Budget; readonly unknown: Budget }
+  /** Memory for bodies: of accounts that have shown a good token, and of addresses that have not. */
+  readonly openBytes: { readonly known: Shares; readonly unknown: Shares }
   readonly tokens: AccessTokens
   readonly verifyGrant: VerifyGrant
   readonly verifySession: VerifySession
@@ -62,12 +62,12 @@ export function createAgentRoutes(deps: AgentRoutesDeps): Hono<RelayEnv> {
   }
 
   /** A small body from whoever: the proof of a user, or an exit batch with its token inside. */
-  const smallCaps = (maxBytes: number): BodyCaps => ({
+  const smallCaps = (maxBytes: number, address = ''): BodyCaps => ({
     maxWireBytes: Math.min(maxBytes, limits.maxWireBytes),
     maxBodyBytes: Math.min(maxBytes, limits.maxBodyBytes),
     maxInflateRatio: limits.maxInflateRatio,
     timeoutMs: limits.bodyTimeoutMs,
-    open: openBytes.unknown,
+    open: openBytes.unknown.of(address),
   })
   const readJson = <T>(request: Request, caps: BodyCaps, use: (json: unknown) => Promise<T>): Promise<T> =>
     withBody(request, caps, ({ bytes, wireBytes }) => {
@@ -91,7 +91,7 @@ export function createAgentRoutes(deps: AgentRoutesDeps): Hono<RelayEnv> {
 
   routes.post('/v1/token', async (c) => {
     requireType(c.req.raw, 'application/json')
-    const owner = await readJson(c.req.raw, smallCaps(MAX_PROOF_BYTES), (json) => proveUser(json, deps))
+    const owner = await readJson(c.req.raw, smallCaps(MAX_PROOF_BYTES, c.env?.address), (json) => proveUser(json, deps))
     return c.json(await tokens.issue(owner))
   })
 
@@ -101,14 +101,15 @@ export function createAgentRoutes(deps: AgentRoutesDeps): Hono<RelayEnv> {
     const claims = await tokens.verify(bearer(c.req.raw))
     setHeaders(c, rates.owner(claims))
     const { maxWireBytes, maxBodyBytes, maxInflateRatio, bodyTimeoutMs: timeoutMs } = limits
-    const caps = { maxWireBytes, maxBodyBytes, maxInflateRatio, timeoutMs, open: openBytes.known }
+    const open = openBytes.known.of(JSON.stringify([claims.tenant, claims.account]))
+    const caps = { maxWireBytes, maxBodyBytes, maxInflateRatio, timeoutMs, open }
     const accept = (json: unknown) => acceptBatch(parseBatch(json, limits.maxEventsPerBatch), claims)
     return c.json(await asOwner(claims, () => readJson(c.req.raw, caps, accept)))
   })
 
   routes.post('/v1/exit', async (c) => {
     requireType(c.req.raw, 'text/plain')
-    const reply = await readJson(c.req.raw, smallCaps(MAX_EXIT_BYTES), async (json) => {
+    const reply = await readJson(c.req.raw, smallCaps(MAX_EXIT_BYTES, c.env?.address), async (json) => {
       const token = (json as { token?: unknown } | null)?.token
       const claims = await tokens.verify(typeof token === 'string' ? token : '')
       setHeaders(c, rates.owner(claims))

@@ -1,6 +1,6 @@
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
-import type { Budget } from '../limits/budget.ts'
+import type { Share } from '../limits/budget.ts'
 import { HttpProblem, unavailable } from '../problem.ts'
 
 export interface BodyCaps {
@@ -10,8 +10,8 @@ export interface BodyCaps {
   readonly maxInflateRatio: number
   /** How long the body may take to arrive. */
   readonly timeoutMs: number
-  /** What all open bodies share. */
-  readonly open: Budget
+  /** The sender's share of the memory for bodies. */
+  readonly open: Share
 }
 
 export interface Body {
@@ -25,10 +25,10 @@ const INFLATE_CHUNK_BYTES = 2 ** 16
 
 /**
  * Reads a request's body as it arrives, inflating gzip on the way, and stops at the first cap that it meets: no client
- * can make the relay hold more. The bytes count against the budget while `use` runs.
+ * can make the relay hold more. The bytes count against the sender's share while `use` runs.
  *
  * Errors: HttpProblem unsupported_encoding, body_too_large, inflated_too_large, ratio_too_high, not_gzip, body_timeout,
- * overloaded, unavailable.
+ * rate_limited, overloaded, unavailable.
  */
 export async function withBody<T>(request: Request, caps: BodyCaps, use: (body: Body) => Promise<T>): Promise<T> {
   const isGzip = readEncoding(request) === 'gzip'
@@ -46,7 +46,7 @@ export async function withBody<T>(request: Request, caps: BodyCaps, use: (body: 
 
 interface Reading {
   wireBytes: number
-  /** Inflated bytes, taken from the budget. */
+  /** Inflated bytes, taken from the share. */
   bytes: number
   readonly chunks: Uint8Array[]
 }
@@ -101,10 +101,8 @@ function keep(chunk: Uint8Array, caps: BodyCaps, reading: Reading): void {
   const bytes = reading.bytes + chunk.byteLength
   if (bytes > caps.maxBodyBytes) throw bodyTooLarge(caps)
   if (bytes > RATIO_FREE_BYTES && bytes > reading.wireBytes * caps.maxInflateRatio) throw ratioTooHigh(caps)
-  if (!caps.open.take(chunk.byteLength)) {
-    const detail = 'The relay reads as many bodies as it has memory for: send the same batch again in a moment.'
-    throw new HttpProblem('overloaded', detail, { 'Retry-After': '1' })
-  }
+  const taken = caps.open.take(chunk.byteLength)
+  if (taken !== 'taken') throw noMemory(taken)
   reading.bytes = bytes
   reading.chunks.push(chunk)
 }
@@ -116,6 +114,15 @@ export function requireType(request: Request, type: string): void {
   const isUtf8 = charset === undefined || /^charset="?utf-?8"?$/.test(charset)
   if (given.trim() === type && isUtf8) return
   throw new HttpProblem('unsupported_media_type', `Send Content-Type: ${type}, in UTF-8.`)
+}
+
+function noMemory(reason: 'own' | 'all'): HttpProblem {
+  const retry = { 'Retry-After': '1' }
+  if (reason === 'own') {
+    return new HttpProblem('rate_limited', 'Your open bodies fill your share of memory: send one after another.', retry)
+  }
+  const detail = 'The relay reads as many bodies as it has memory for: send the same batch again in a moment.'
+  return new HttpProblem('overloaded', detail, retry)
 }
 
 function wireTooLarge({ maxWireBytes }: BodyCaps): HttpProblem {

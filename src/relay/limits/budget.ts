@@ -1,22 +1,40 @@
-/** A shared amount, of bytes or of places. */
-export interface Budget {
-  /** Takes it, or says that there is not enough left. */
-  take(amount: number): boolean
-  give(amount: number): void
+/** Memory for bodies, shared by all requests, of which nobody can take everything. */
+export interface Shares {
+  /** One owner's part of it. */
+  of(owner: string): Share
   used(): number
 }
 
-export function createBudget(total: number): Budget {
+export interface Share {
+  /** `own`: the owner holds as much as one may; `all`: nothing is left for anybody. Then nothing was taken. */
+  take(bytes: number): 'taken' | 'own' | 'all'
+  give(bytes: number): void
+}
+
+/** Makes a memory budget of totalBytes, of which one owner may hold perOwnerBytes. */
+export function createShares(totalBytes: number, perOwnerBytes: number): Shares {
+  const byOwner = new Map<string, number>()
   let used = 0
+
+  function give(owner: string, bytes: number): void {
+    used -= bytes
+    const left = (byOwner.get(owner) ?? 0) - bytes
+    if (left > 0) byOwner.set(owner, left)
+    else byOwner.delete(owner)
+  }
+
   return {
-    take(amount) {
-      if (used + amount > total) return false
-      used += amount
-      return true
-    },
-    give(amount) {
-      used -= amount
-    },
+    of: (owner) => ({
+      take(bytes) {
+        const own = (byOwner.get(owner) ?? 0) + bytes
+        if (own > perOwnerBytes) return 'own'
+        if (used + bytes > totalBytes) return 'all'
+        used += bytes
+        byOwner.set(owner, own)
+        return 'taken'
+      },
+      give: (bytes) => give(owner, bytes),
+    }),
     used: () => used,
   }
 }
