@@ -8,6 +8,12 @@ const packages =
   /^(node:|@hono\/|@opentelemetry\/|@standard-schema\/|hono|idb|jose|ky|lru-cache|nanoevents|pino|prom-client|uuid|zod)/
 const transpile = esbuild({ target: 'es2022', sourceMap: true })
 
+/** What packages do inside is theirs; what this project's own code does is an error's business. */
+function onwarn(warning, warn) {
+  const places = [warning.id, ...(warning.ids ?? []), warning.loc?.file].filter(Boolean)
+  if (places.length === 0 || !places.every((place) => place.includes('node_modules'))) warn(warning)
+}
+
 const executable = {
   name: 'executable',
   writeBundle({ dir }) {
@@ -21,6 +27,7 @@ const entries = { index: 'src/index.ts', relay: 'src/relay.ts', grant: 'src/gran
 export default [
   {
     input: entries,
+    onwarn,
     external: packages,
     plugins: [transpile, executable],
     output: { dir: 'dist', format: 'esm', sourcemap: true, chunkFileNames: 'chunks/[name]-[hash].js' },
@@ -28,6 +35,7 @@ export default [
   {
     // For a script tag: everything inside, as window.metertap.
     input: 'src/index.ts',
+    onwarn,
     plugins: [nodeResolve({ browser: true }), transpile, terser()],
     output: { file: 'dist/metertap.global.js', format: 'iife', name: 'metertap', sourcemap: true },
   },
