@@ -10,7 +10,9 @@ import type {
 
 /** One place that survives closing: open() gives a store on it, again and again. */
 export interface StoreHome {
-  open(options?: { maxRangesPerStream?: number }): RelayStore
+  open(options?: { maxRangesPerStream?: number; idempotencyWindowDays?: number }): RelayStore
+  /** What the store's own check of its place finds wrong; the store may be open. */
+  verify(): Promise<readonly string[]>
   remove(): Promise<void>
 }
 

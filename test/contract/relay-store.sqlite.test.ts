@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openSqliteStore } from '../../src/relay/store/sqlite/open-sqlite-store.ts'
+import { verifyStore } from '../../src/relay/store/sqlite/verify-store.ts'
 import { rangeCount } from '../../src/wire/ranges.ts'
 import { describeRelayStore } from './relay-store.ts'
 import { drain, events, request, streamId, take } from './relay-store-kit.ts'
@@ -15,6 +16,7 @@ describeRelayStore('SQLite store', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'metertap-store-'))
   return {
     open: (options = {}) => openSqliteStore({ path: join(folder, 'relay.db'), clock: () => 42, ...options }),
+    verify: async () => (await verifyStore(join(folder, 'relay.db'))).problems,
     remove: async () => rmSync(folder, { recursive: true }),
   }
 })

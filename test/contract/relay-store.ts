@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { RelayStore } from '../../src/relay/store/contract.ts'
 import { describeDeliveries } from './relay-store-deliveries.ts'
+import { describeDesk } from './relay-store-desk.ts'
+import { describeDoubt } from './relay-store-doubt.ts'
+import { describeKeys } from './relay-store-keys.ts'
 import { drain, event, events, ids, request, S1, S2, type StoreHome, sumLedger, take } from './relay-store-kit.ts'
 import { describeProperties } from './relay-store-properties.ts'
 
@@ -270,10 +273,11 @@ export function describeRelayStore(name: string, makeHome: () => Promise<StoreHo
       })
     })
 
-    describeDeliveries(
-      () => store,
-      () => reopen(),
-    )
+    const current = (): RelayStore => store
+    describeKeys(() => home, current, reopen)
+    describeDeliveries(current, reopen)
+    describeDoubt(current, reopen)
+    describeDesk(current, reopen)
     describeProperties(makeHome)
   })
 }
