@@ -1,20 +1,16 @@
 import { createNanoEvents } from 'nanoevents'
 import type { Meter } from '../meter/contract.ts'
-import type { DeadLetter, Durability, Outbox, Segment } from '../outbox/contract.ts'
+import type { DeadLetter, Durability, Outbox } from '../outbox/contract.ts'
 import type { Runtime } from '../runtime/contract.ts'
 import type { MetertapError } from '../wire/errors.ts'
 import type { Agent, DeadLetterId, PurgeReceipt, RecordOptions } from './agent.ts'
-import { Budget } from './budget.ts'
 import { Counters } from './counters.ts'
-import { deadLettersOf, toNdjson } from './dead-letters.ts'
+import { DeadLetters, toNdjson } from './dead-letters.ts'
+import { Intake } from './intake.ts'
 import { type AgentOptions, readOptions, type Settings } from './options.ts'
-import { StreamLock } from './orphans.ts'
 import type { Receipt } from './receipt.ts'
-import { Recorder } from './recorder.ts'
-import { Rollups } from './rollups.ts'
 import { Sender } from './sender.ts'
 import type { AgentEvents, AgentStats } from './stats.ts'
-import { Tail } from './tail.ts'
 
 /** How an outbox's home tells of its troubles. */
 export interface OutboxWatch {
@@ -30,9 +26,8 @@ export interface AgentParts {
   readonly openOutbox: (name: string, watch: OutboxWatch) => Promise<Outbox>
 }
 
-/** A segment fits one exit request; a burst becomes several segments in one transaction. */
-const MAX_SEGMENT_BYTES = 49_152
-const MAX_SEGMENT_EVENTS = 1_000
+/** The reason under which events that gave way are declared. */
+const FULL = 'outbox_full'
 /** How long close() waits for the last request. */
 const CLOSE_WAIT_MS = 5_000
 
@@ -41,57 +36,42 @@ class RunningAgent implements Agent {
   readonly #runtime: Runtime
   readonly #events = createNanoEvents<AgentEvents>()
   readonly #counters = new Counters()
-  readonly #budget: Budget
-  readonly #tail: Tail
-  readonly #rollups: Rollups
-  readonly #recorder: Recorder
-  readonly #streamLock: StreamLock
+  readonly #intake: Intake
   readonly #sender: Sender
+  readonly #dead: DeadLetters
   readonly #opened: Promise<Outbox>
   #outbox: Outbox | undefined
   #durability: Durability | undefined
   #closed: Promise<void> | undefined
 
   constructor(settings: Settings, { runtime, openOutbox }: AgentParts) {
-    const { now, setTimer } = runtime
-    const counters = this.#counters
     this.#settings = settings
     this.#runtime = runtime
-    this.#streamLock = new StreamLock(runtime.locks)
-    this.#budget = new Budget({ settings, counters })
-    this.#tail = new Tail({
-      ...runtime,
-      accountTag: settings.account,
-      maxSegmentBytes: MAX_SEGMENT_BYTES,
-      maxSegmentEvents: MAX_SEGMENT_EVENTS,
-      onStored: (segments, durability) => this.#onStored(segments, durability),
-      onFailed: ({ code, message }) => this.#emit('trouble', { code, detail: message }),
-      rollups: () => this.#rollups.take(),
+    this.#intake = this.#createIntake()
+    const intake = this.#intake
+    this.#sender = new Sender({
+      settings,
+      runtime,
+      counters: this.#counters,
+      head: () => intake.head(),
+      emit: this.#emit.bind(this),
+      onAway: (isFinal) => (isFinal ? intake.storeAll() : intake.store()),
+      onBack: () => intake.wake(),
+      onPurged: () => intake.forget(),
     })
-    const tail = this.#tail
-    const reserve = () => {
-      this.#streamLock.hold(tail.stream)
-      return tail.reserve()
-    }
-    this.#rollups = new Rollups({ now, setTimer, reserve, onDue: () => tail.touch() })
-    const rollups = this.#rollups
-    const onRefused = ({ code, message }: MetertapError, meter: string) =>
-      this.#emit('refused', { code, message, meter })
-    this.#recorder = new Recorder({ settings, runtime, tail, rollups, budget: this.#budget, onRefused })
-    const onAway = () => this.#putAway()
-    const emit = this.#emit.bind(this)
-    this.#sender = new Sender({ settings, runtime, counters, head: () => tail.head(), emit, onAway })
     this.#opened = openOutbox(settings.outbox, this.#watch()).then((outbox) => this.#start(outbox))
     this.#opened.catch((error) => this.#emit('trouble', { code: 'outbox_unavailable', detail: String(error) }))
+    const onChanged = () => this.#sender.changed()
+    this.#dead = new DeadLetters({ opened: this.#opened, accountTag: settings.account, onChanged })
   }
 
   record(meter: Meter, data: unknown, options?: RecordOptions): Receipt {
-    return this.#recorder.record(meter, data, options)
+    return this.#intake.record(meter, data, options)
   }
 
   async flush(): Promise<void> {
     await this.#opened
-    await this.#tail.settled()
+    await this.#intake.store()
     await this.#sender.flush('manual')
   }
 
@@ -106,29 +86,23 @@ class RunningAgent implements Agent {
   async purge(): Promise<PurgeReceipt> {
     const { account: accountTag } = this.#settings
     const outbox = await this.#opened
-    await this.#tail.settled()
-    this.#rollups.forget()
+    await this.#intake.store()
+    this.#intake.forget()
     const events = await outbox.purge({ reason: 'purged', accountTag })
-    const letters = await deadLettersOf(outbox, accountTag)
-    await outbox.deleteDeadLetters(letters)
+    const deadLetters = await this.#dead.delete()
     this.#sender.purged()
-    return { events, deadLetters: letters.length, accountTag, atMs: this.#runtime.now() }
+    return { events, deadLetters, accountTag, atMs: this.#runtime.now() }
   }
 
   stats(): AgentStats {
     const { waiting, waitingBytes, deadLetters, inFlight, accepted, requests, flushes, lastTrouble } = this.#counters
-    const { recorded, refused, waiting: storing } = this.#tail
-    const counts = { waiting, waitingBytes, deadLetters, inFlight, accepted, requests, recorded, storing }
     return {
-      ...counts,
-      refused: { ...refused },
-      stream: recorded > 0 ? this.#tail.stream : undefined,
+      ...this.#intake.counts,
+      ...{ waiting, waitingBytes, deadLetters, inFlight, accepted, requests, lastTrouble },
       flushes: { ...flushes },
-      lastTrouble,
-      pausedBy: this.#sender.pauses.reasons,
+      pausedBy: this.#sender.pausedBy,
       sender: this.#sender.leads,
       durability: this.#durability,
-      openWindows: this.#rollups.size,
       nextTryAtMs: this.#sender.nextTryAtMs,
     }
   }
@@ -137,23 +111,16 @@ class RunningAgent implements Agent {
     return (await this.#opened).streams()
   }
 
-  async deadLetters(): Promise<DeadLetter[]> {
-    return deadLettersOf(await this.#opened, this.#settings.account)
+  deadLetters(): Promise<DeadLetter[]> {
+    return this.#dead.list()
   }
 
-  async retryDeadLetters(letters?: readonly DeadLetterId[]): Promise<number> {
-    const outbox = await this.#opened
-    const own = await this.deadLetters()
-    const wanted = letters && new Set(letters.map(({ stream, seq }) => `${stream}-${seq}`))
-    const chosen = wanted ? own.filter(({ stream, seq }) => wanted.has(`${stream}-${seq}`)) : own
-    const retried = await outbox.retryDeadLetters(chosen)
-    this.#sender.changed()
-    return retried
+  retryDeadLetters(letters?: readonly DeadLetterId[]): Promise<number> {
+    return this.#dead.retry(letters)
   }
 
   async deleteDeadLetters(letters: readonly DeadLetterId[]): Promise<void> {
-    await (await this.#opened).deleteDeadLetters(letters)
-    this.#sender.changed()
+    await this.#dead.delete(letters)
   }
 
   async exportDeadLetters(): Promise<string> {
@@ -193,48 +160,50 @@ class RunningAgent implements Agent {
   async #start(outbox: Outbox): Promise<Outbox> {
     this.#outbox = outbox
     this.#durability = outbox.durability
-    this.#tail.attach(outbox)
+    this.#intake.attach(outbox)
     await this.#sender.start(outbox)
     return outbox
   }
 
-  #onStored(segments: readonly Segment[], durability: Durability): void {
-    this.#sender.stored(segments)
-    const events = segments.reduce((sum, { count }) => sum + count, 0)
-    if (events > 0) this.#emit('stored', { events, durability })
-    const overBytes = this.#budget.settled()
-    if (overBytes > 0) void this.#makeRoom(overBytes)
+  #createIntake(): Intake {
+    const emit = this.#emit.bind(this)
+    return new Intake({
+      settings: this.#settings,
+      runtime: this.#runtime,
+      room: {
+        storedBytes: () => this.#counters.waitingBytes,
+        recount: () => this.#sender.recount(),
+        drop: (bytes) => this.#dropOldest(bytes),
+        onDropped: (events) => emit('dropped', { events, reason: FULL }),
+        onError: (error) => emit('trouble', { code: 'outbox_unavailable', detail: String(error) }),
+      },
+      onStored: (segments, durability, moreEvents) => {
+        this.#sender.stored(segments, moreEvents)
+        const events = segments.reduce((sum, { count }) => sum + count, 0)
+        if (events > 0) emit('stored', { events, durability })
+      },
+      onFailed: ({ code, message }) => emit('trouble', { code, detail: message }),
+      onRefused: ({ code, message }, meter) => emit('refused', { code, message, meter }),
+    })
   }
 
-  async #makeRoom(bytes: number): Promise<void> {
-    const nowMs = this.#runtime.now()
-    const events = (await this.#outbox?.dropOldest({ bytes, reason: 'outbox_full', nowMs })) ?? 0
-    this.#sender.changed()
-    if (events > 0) this.#emit('dropped', { events, reason: 'outbox_full' })
-  }
-
-  /** The page is put aside and may never come back: what is open becomes events now. */
-  #putAway(): void {
-    this.#rollups.close(true)
-    this.#tail.commit()
-    this.#streamLock.release()
+  async #dropOldest(bytes: number): Promise<number> {
+    const outbox = await this.#opened
+    const events = await outbox.dropOldest({ bytes, reason: FULL, nowMs: this.#runtime.now() })
+    if (events > 0) this.#sender.dropped()
+    return events
   }
 
   async #finish(): Promise<void> {
-    this.#recorder.close()
-    this.#rollups.close(true)
-    this.#rollups.stop()
-    const outbox = await this.#opened
-    await this.#tail.settled()
-    this.#streamLock.release()
+    await this.#intake.close(this.#opened)
     let stopWaiting = () => {}
     const enough = new Promise<void>((resolve) => {
       stopWaiting = this.#runtime.setTimer(resolve, CLOSE_WAIT_MS)
     })
     await Promise.race([this.#sender.flush('close'), enough])
     stopWaiting()
-    await this.#sender.close()
-    await outbox.close()
+    this.#sender.close()
+    await (await this.#opened).close()
   }
 
   #emit<E extends keyof AgentEvents>(event: E, detail: Parameters<AgentEvents[E]>[0]): void {

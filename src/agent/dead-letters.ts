@@ -1,16 +1,64 @@
 import { eventId } from '../meter/contract.ts'
 import type { DeadLetter, Outbox } from '../outbox/contract.ts'
+import type { DeadLetterId } from './agent.ts'
 
-/** The dead letters of one account: another's are none of its business. */
-export async function deadLettersOf(outbox: Outbox, accountTag: string): Promise<DeadLetter[]> {
-  return (await outbox.deadLetters()).filter((letter) => letter.accountTag === accountTag)
+export interface DeadLettersOptions {
+  readonly opened: Promise<Outbox>
+  readonly accountTag: string
+  /** Letters were sent again or forgotten. */
+  readonly onChanged: () => void
 }
 
-/** One dead letter a line, for people and their tools. The event stands as it was recorded. */
+/** The dead letters of one account: another's are none of its business. */
+export class DeadLetters {
+  readonly #options: DeadLettersOptions
+
+  constructor(options: DeadLettersOptions) {
+    this.#options = options
+  }
+
+  async list(): Promise<DeadLetter[]> {
+    const { opened, accountTag } = this.#options
+    const letters = await (await opened).deadLetters()
+    return letters.filter((letter) => letter.accountTag === accountTag)
+  }
+
+  /** Resolves with how many will be sent again; all of them by default. */
+  async retry(letters?: readonly DeadLetterId[]): Promise<number> {
+    const chosen = await this.#own(letters)
+    const retried = await (await this.#options.opened).retryDeadLetters(chosen)
+    this.#options.onChanged()
+    return retried
+  }
+
+  /** Resolves with how many are forgotten; all of them by default. */
+  async delete(letters?: readonly DeadLetterId[]): Promise<number> {
+    const chosen = await this.#own(letters)
+    await (await this.#options.opened).deleteDeadLetters(chosen)
+    this.#options.onChanged()
+    return chosen.length
+  }
+
+  async #own(letters: readonly DeadLetterId[] | undefined): Promise<DeadLetter[]> {
+    const own = await this.list()
+    const wanted = letters && new Set(letters.map(({ stream, seq }) => eventId(stream, seq)))
+    return wanted ? own.filter(({ stream, seq }) => wanted.has(eventId(stream, seq))) : own
+  }
+}
+
+/** One dead letter a line, for people and their tools. The event stands as it was recorded, its text if it is no JSON. */
 export function toNdjson(letters: readonly DeadLetter[]): string {
   const line = ({ stream, seq, event, code, detail, diedAtMs }: DeadLetter) => {
     const diedAt = new Date(diedAtMs).toISOString()
-    return `${JSON.stringify({ id: eventId(stream, seq), event: JSON.parse(event), code, detail, diedAt })}\n`
+    return `${JSON.stringify({ id: eventId(stream, seq), event: parsed(event), code, detail, diedAt })}\n`
   }
   return letters.map(line).join('')
+}
+
+function parsed(event: string): unknown {
+  try {
+    return JSON.parse(event)
+  } catch {
+    return event
+  }
 }

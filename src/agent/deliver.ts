@@ -24,9 +24,10 @@ export interface DeliverOptions {
 export interface DeliverHooks {
   /** What is in flight; undefined when the request is over. */
   onSending(claim: Claim | undefined): void
-  onSettled(settled: Settled, claim: Claim): void
+  /** `judged`: what the relay was asked about. */
+  onSettled(settled: Settled, judged: Claim): void
   onFailed(outcome: FailedOutcome): void
-  /** Events were hidden; all of them are visible again after delayMs. */
+  /** Events were hidden; the first of them are visible again after delayMs. */
   onDeferred(delayMs: number): void
   onPolicy(policy: Policy): void
 }
@@ -73,6 +74,18 @@ function deferralsOf(retry: readonly Deferral[], { segments }: Claim): Deferral[
     .map((each) => ({ ...each, delayMs: Math.min(Math.max(each.delayMs, MIN_DEFERRAL_MS), MAX_DEFERRAL_MS) }))
 }
 
+/** Whether the answer settles at least one of the events that were sent. */
+function namesAny({ received, rejected }: WireAnswer, { segments }: Claim): boolean {
+  return segments.some(({ stream, first, count }) => {
+    const isSent = (from: number, to: number) => from <= to && from < first + count && to >= first
+    const ranges = Object.hasOwn(received, stream) ? (received[stream] ?? []) : []
+    return (
+      ranges.some(([from, to]) => isSent(from, to)) ||
+      rejected.some((each) => each.stream === stream && isSent(each.seq, each.seq))
+    )
+  })
+}
+
 /** Whether an event may be to blame: not where the relay speaks another version of the protocol altogether. */
 function blamesContent({ status, code }: Outcome & { kind: 'refused' }): boolean {
   return (status === 400 || status === 422) && code !== 'unsupported_version'
@@ -97,22 +110,23 @@ export function createDeliver(options: DeliverOptions): () => Promise<Turn> {
   }
 
   /** Settles what no relay has answered for: its reports stay unreported. */
-  const settleAlone = async (claim: Claim, verdicts: Partial<Settlement>): Promise<void> => {
+  const settleAlone = async (claim: Claim, judged: Claim, verdicts: Partial<Settlement>): Promise<void> => {
     const unreported = { ...claim, reports: [] }
     const nothing = { received: {}, rejected: [], deferred: [], nowMs: now() }
-    hooks.onSettled(await outbox.settle({ ...nothing, ...verdicts, claim: unreported }), claim)
+    hooks.onSettled(await outbox.settle({ ...nothing, ...verdicts, claim: unreported }), judged)
   }
 
   const settle = async (claim: Claim, sent: Claim, answer: WireAnswer): Promise<Turn> => {
     const { received, rejected } = answer
     const deferred = deferralsOf(answer.retry, sent)
     const settled = await outbox.settle({ claim, received, rejected, deferred, nowMs: now() })
-    hooks.onSettled(settled, claim)
-    if (deferred.length > 0) hooks.onDeferred(Math.max(...deferred.map(({ delayMs }) => delayMs)))
+    hooks.onSettled(settled, sent)
+    if (deferred.length > 0) hooks.onDeferred(Math.min(...deferred.map(({ delayMs }) => delayMs)))
     if (answer.policy) obey(answer.policy)
     if (settled.received > 0) await tryAgain()
-    const moved = settled.received + settled.dead.length + deferred.length
-    if (moved > 0 || claim.segments.length === 0) return { kind: 'more' }
+    // Not by what the settlement changed: it may have been purged, or settled by another agent, in the meantime.
+    if (claim.segments.length === 0 || settled.dead.length + deferred.length > 0) return { kind: 'more' }
+    if (namesAny(answer, sent)) return { kind: 'more' }
     hooks.onFailed({ kind: 'later', delayMs: 0, code: 'bad_answer', detail: NOTHING_TAKEN })
     return { kind: 'wait', atLeastMs: 0 }
   }
@@ -141,9 +155,9 @@ export function createDeliver(options: DeliverOptions): () => Promise<Turn> {
     const { stream, first: seq } = only
     if (suspicion === 'halve') await outbox.release(claim)
     else if (suspicion === 'suspect') {
-      await settleAlone(claim, { deferred: [{ stream, from: seq, to: seq, delayMs: SUSPECT_MS }] })
+      await settleAlone(claim, sent, { deferred: [{ stream, from: seq, to: seq, delayMs: SUSPECT_MS }] })
       hooks.onDeferred(SUSPECT_MS)
-    } else await settleAlone(claim, { rejected: [{ stream, seq, code: outcome.code, detail: outcome.detail }] })
+    } else await settleAlone(claim, sent, { rejected: [{ stream, seq, code: outcome.code, detail: outcome.detail }] })
     return { kind: 'more' }
   }
 

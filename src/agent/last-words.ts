@@ -8,7 +8,7 @@ export interface LastWordsOptions {
   readonly runtime: Runtime
   /** This agent's own stream. */
   readonly head: () => StreamHead
-  readonly onSettled: (settled: Settled, outbox: Outbox) => void
+  readonly onSettled: (settled: Settled) => void
 }
 
 /** Where and as whom to speak. */
@@ -17,7 +17,7 @@ export interface Occasion {
   readonly device: string
   readonly token: string
   /** True when the page may not live to see the answer of a request that is under way. */
-  readonly final: boolean
+  readonly isFinal: boolean
 }
 
 /** What this agent says when its page is put away: its newest unsent events, without waiting for anything. */
@@ -52,14 +52,25 @@ export class LastWords {
     this.#mirror.clear()
   }
 
-  speak({ outbox, device, token, final }: Occasion): void {
+  /**
+   * Says what is stored at once, and what is being stored when it is, if there is that much time. `occasion` gives
+   * undefined when there is none, or none any more.
+   */
+  async leave(occasion: () => Occasion | undefined, stored: Promise<void>): Promise<void> {
+    this.#speak(occasion())
+    await stored
+    this.#speak(occasion())
+  }
+
+  #speak(occasion: Occasion | undefined): void {
+    if (!occasion) return
+    const { outbox, device, token, isFinal } = occasion
     const { runtime, head, onSettled } = this.#options
     const { stream: id, recorded, dropped = {}, refused } = head()
-    const settledBy = (settled: Settled) => onSettled(settled, outbox)
-    const exit = { courier: this.#courier, outbox, device, now: runtime.now, onSettled: settledBy }
+    const exit = { courier: this.#courier, outbox, device, now: runtime.now, onSettled }
     const report = { id, recorded, dropped, refused }
-    this.#mirror.send(exit, report, token, final ? undefined : this.#inFlight)
-    if (final) this.#mirror.leaveBehind(exit, report, token)
+    this.#mirror.send(exit, report, token, isFinal ? undefined : this.#inFlight)
+    if (isFinal) this.#mirror.leaveBehind(exit, report, token)
   }
 
   #own({ segments }: Claim): number[] {

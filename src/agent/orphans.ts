@@ -1,11 +1,11 @@
 import type { Outbox } from '../outbox/contract.ts'
 
-/** Held by the agent whose stream it is, as long as it has windows open: it tells the living from the dead. */
+/** Held by the agent whose stream it is, from its first window on: it tells the living from the dead. */
 function lockName(stream: string): string {
   return `metertap:stream:${stream}`
 }
 
-/** Holds a stream's lock while its agent has windows open. */
+/** Holds a stream's lock while its agent may have windows open. */
 export class StreamLock {
   readonly #locks: LockManager | undefined
   #release: (() => void) | undefined
@@ -41,16 +41,39 @@ export interface OrphanOptions {
 const GRACE_MS = 10_000
 /** Where there are no locks, an owner counts as dead this long after its window ended. */
 const SILENT_MS = 86_400_000
+/** The longest time from a window's first event to its end. */
+const MAX_WINDOW_MS = 86_400_000
 
 /** Closes windows that ended and whose owner is dead, so that their sums are sent. Resolves with how many. */
 export async function closeOrphans({ outbox, locks, own, nowMs }: OrphanOptions): Promise<number> {
-  const graceMs = locks ? GRACE_MS : SILENT_MS
-  const ended = (await outbox.openRollups()).filter((each) => each.stream !== own && each.closesAtMs + graceMs < nowMs)
+  const others = (await outbox.openRollups()).filter(({ stream }) => stream !== own)
+  const endedFor = (graceMs: number) => {
+    // An end too far ahead was set by a clock that has been set back since.
+    const ended = others.filter(({ closesAtMs: ms }) => ms + graceMs < nowMs || ms - graceMs - MAX_WINDOW_MS > nowMs)
+    return new Set(ended.map(({ stream }) => stream))
+  }
+  const silent = endedFor(SILENT_MS)
   let closed = 0
-  for (const stream of new Set(ended.map((each) => each.stream))) {
+  for (const stream of endedFor(GRACE_MS)) {
     const close = () => outbox.closeRollups({ streams: [stream] })
-    if (!locks) closed += await close()
-    else closed += await locks.request(lockName(stream), { ifAvailable: true }, (lock) => (lock ? close() : 0))
+    const count = await closeUnderLock(locks, stream, close)
+    if (count !== 'unknown') closed += count
+    else if (silent.has(stream)) closed += await close()
   }
   return closed
+}
+
+/** How many were closed, 0 when the owner lives; 'unknown' where there are no locks. */
+async function closeUnderLock(
+  locks: LockManager | undefined,
+  stream: string,
+  close: () => Promise<number>,
+): Promise<number | 'unknown'> {
+  if (!locks) return 'unknown'
+  try {
+    return await locks.request(lockName(stream), { ifAvailable: true }, (lock) => (lock ? close() : 0))
+  } catch (error) {
+    if ((error as Error)?.name === 'SecurityError') return 'unknown'
+    throw error
+  }
 }

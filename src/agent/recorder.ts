@@ -61,13 +61,10 @@ export class Recorder {
   }
 
   #addUp(meter: Meter, atMs: number, data: unknown, { idempotencyKey }: RecordOptions): Receipt {
-    const { tail, rollups, budget } = this.#options
-    const { aggregate } = meter.options
-    if (idempotencyKey !== undefined || !aggregate) throw noKeyForSums(meter)
-    budget.admit(0)
-    const seq = rollups.add(meter, aggregate, atMs, data)
-    tail.touch(this.#strict(meter))
-    return new TakenReceipt(tail.stream, seq, tail.group)
+    const { tail, rollups } = this.#options
+    if (idempotencyKey !== undefined) throw noKeyForSums(meter)
+    const { seq, group } = rollups.add(meter, atMs, data, this.#strict(meter))
+    return new TakenReceipt(tail.stream, seq, group)
   }
 
   #strict(meter: Meter): boolean {
@@ -88,8 +85,8 @@ function timeOf(at: Date | number): number {
 }
 
 function unknownMeter(meter: Meter): MetertapError {
-  const text = `Meter "${meter?.name}" is not one of this agent's. Add the meter made by defineMeter() to createAgent({ meters }).`
-  return new MetertapError('unknown_meter', text, { meter: meter?.name })
+  const text = `Meter "${String(meter?.name)}" is not one of this agent's. Add the meter made by defineMeter() to createAgent({ meters }).`
+  return new MetertapError('unknown_meter', text, { meter: String(meter?.name) })
 }
 
 function noKeyForSums(meter: Meter): MetertapError {
@@ -99,6 +96,6 @@ function noKeyForSums(meter: Meter): MetertapError {
 
 function thrownByData(meter: Meter, cause: unknown): MetertapError {
   const name = (cause as Error)?.name ?? typeof cause
-  const text = `Meter "${meter.name}": reading the data or its schema threw a ${name}. The event was not recorded.`
-  return new MetertapError('invalid_data', text, { meter: meter.name }, cause)
+  const text = `Meter "${String(meter?.name)}": reading the data or its schema threw a ${name}. The event was not recorded.`
+  return new MetertapError('invalid_data', text, { meter: String(meter?.name) }, cause)
 }

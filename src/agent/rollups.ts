@@ -1,19 +1,10 @@
 import type { Aggregate, Meter } from '../meter/contract.ts'
-import { checkTime, validateData } from '../meter/encode-event.ts'
-import { MetertapError } from '../wire/errors.ts'
-
-type Row = Record<string, unknown>
-
-/** A window that is open: its running sums, and the number that its event will have. */
-interface Window {
-  readonly key: string
-  readonly meter: Meter
-  readonly startMs: number
-  readonly closesAtMs: number
-  readonly data: Row
-  readonly seq: number
-  dirty: boolean
-}
+import { checkSize, checkTime, type SizeLimit, validateData } from '../meter/encode-event.ts'
+import type { Durability } from '../outbox/contract.ts'
+import type { MetertapError } from '../wire/errors.ts'
+import { Group } from './receipt.ts'
+import { dataOf, keyOf, type Sample, sampleOf } from './rollup-sample.ts'
+import { RollupWindow, type WindowTimes, windowTimes } from './rollup-window.ts'
 
 /** A window as it goes into the outbox. */
 export interface RollupText {
@@ -23,40 +14,49 @@ export interface RollupText {
   readonly event: string
 }
 
-export interface RollupsOptions {
+/** The part that roll-ups have in a group commit; one of `stored` and `failed` is called when its fate is known. */
+export interface RollupWrite {
+  readonly open: readonly RollupText[]
+  readonly closed: readonly RollupText[]
+  readonly strict: boolean
+  stored(durability: Durability): void
+  failed(error: MetertapError): void
+}
+
+export interface RollupsOptions extends SizeLimit {
+  /** Wall clock, ms since 1970. */
   readonly now: () => number
+  /** Never set back, ms. */
+  readonly monotonic: () => number
   readonly setTimer: (callback: () => void, delayMs: number) => () => void
+  /** Throws when there is no room for another window's event. */
+  readonly admit: (bytes: number) => void
   /** Gives the next number of this agent's stream. */
   readonly reserve: () => number
-  /** A window ended: what take() gives has changed. */
+  /** What take() gives has changed. */
   readonly onDue: () => void
 }
 
-function refuse(meter: Meter, text: string): never {
-  throw new MetertapError('invalid_data', `Meter "${meter.name}" refused the event. ${text}`, { meter: meter.name })
-}
-
-function numberOf(meter: Meter, data: Row, field: string): number {
-  const value = data[field]
-  if (typeof value === 'number' && Number.isFinite(value)) return value
-  return refuse(meter, `${field}: aggregate.sum names it, so it must be a number.`)
-}
-
-function partOf(meter: Meter, data: Row, field: string): unknown {
-  const value = data[field]
-  if (value === null || ['undefined', 'string', 'number', 'boolean'].includes(typeof value)) return value
-  return refuse(meter, `${field}: aggregate.by names it, so it must be a string, a number, a boolean or null.`)
-}
+/** How long after a failed write the next one follows by itself. */
+const REWRITE_MS = 5_000
 
 /**
  * Adds events up within their windows. Each window has a number of the stream from its first event on and is written
- * with every group commit, so a crash loses nothing that a receipt called durable.
+ * with every group commit, so a crash loses nothing that a receipt called durable. A write that fails is repeated: the
+ * sums are still here, and their receipts wait.
  */
 export class Rollups {
   readonly #options: RollupsOptions
-  readonly #windows = new Map<string, Window>()
-  #closing: Window[] = []
-  #timer: { atMs: number; cancel: () => void } | undefined
+  readonly #windows = new Map<string, RollupWindow>()
+  #closing: RollupWindow[] = []
+  /** Whose additions no take() has given yet, or only in vain. */
+  #unstored: Group[] = []
+  #group: Group | undefined
+  #strict = false
+  #bytes = 0
+  #failure: MetertapError | undefined
+  #purges = 0
+  #timer: { dueMs: number; cancel: () => void } | undefined
 
   constructor(options: RollupsOptions) {
     this.#options = options
@@ -67,98 +67,141 @@ export class Rollups {
     return this.#windows.size
   }
 
+  /** About as many bytes as the open windows' events will have. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   /**
-   * Adds an event to its window; gives the window's number.
-   * @throws MetertapError `invalid_data`, `async_schema`, `not_json` or `bad_time`.
+   * Adds an event to its window; gives the window's number and the fate of this addition.
+   * @throws MetertapError `invalid_data`, `async_schema`, `not_json`, `bad_time`, `event_too_large` or `outbox_full`.
    */
-  add(meter: Meter, aggregate: Aggregate, atMs: number, data: unknown): number {
+  add(meter: Meter, atMs: number, data: unknown, strict: boolean): { seq: number; group: Group } {
     checkTime(meter, atMs)
-    const row = validateData(meter, data) as Row
-    if (row === null || typeof row !== 'object') refuse(meter, 'aggregate needs data that is an object.')
-    const { windowMs, sum, by = [] } = aggregate
-    const startMs = Math.floor(atMs / windowMs) * windowMs
-    const parts = by.map((field) => partOf(meter, row, field))
-    const amounts = sum.map((field) => numberOf(meter, row, field))
-    const key = JSON.stringify([meter.name, startMs, parts])
+    const aggregate = meter.options.aggregate as Aggregate
+    const sample = sampleOf(meter, aggregate, data)
+    const { now, monotonic, onDue } = this.#options
+    const times = windowTimes(atMs, aggregate.windowMs, now(), monotonic())
+    const key = keyOf(meter, times.startMs, sample)
     const known = this.#windows.get(key)
-    const window = known ?? this.#open(meter, { key, startMs, windowMs }, pickFields(by, parts, sum, amounts))
-    if (known)
-      for (const [i, field] of sum.entries()) known.data[field] = (known.data[field] as number) + (amounts[i] ?? 0)
-    window.dirty = true
-    return window.seq
+    // A timer can be late by hours, after sleep: what has ended takes nothing more.
+    const grown = known && !this.#isOver(known) && known.add(sample) ? known : undefined
+    const window = grown ?? this.#open(meter, aggregate, { key, times, sample })
+    this.#group ??= new Group()
+    if (strict) this.#strict = true
+    onDue()
+    return { seq: window.place.seq, group: this.#group }
   }
 
   /** What a group commit has to write: windows that changed, and events of windows that ended. */
-  take(): { open: RollupText[]; closed: RollupText[] } {
-    const open = [...this.#windows.values()].filter(({ dirty }) => dirty)
-    for (const window of open) window.dirty = false
+  take(): RollupWrite {
+    const open = [...this.#windows.values()].filter(({ isDirty }) => isDirty)
+    for (const window of open) window.isDirty = false
     const closed = this.#closing
+    const groups = this.#group ? [...this.#unstored, this.#group] : this.#unstored
+    const strict = this.#strict
+    const purges = this.#purges
     this.#closing = []
-    return { open: open.map(textOf), closed: closed.map(textOf) }
+    this.#unstored = []
+    this.#group = undefined
+    this.#strict = false
+    return {
+      open: open.map(textOf),
+      closed: closed.map(textOf),
+      strict,
+      stored: (durability) => {
+        for (const group of groups) group.stored(durability)
+      },
+      failed: (error) => {
+        const isPurged = purges < this.#purges
+        this.#takeBack({ open, closed: isPurged ? [] : closed, groups, strict, error })
+      },
+    }
   }
 
   /** Ends the windows whose time has come, or all of them. */
   close(all: boolean): void {
-    const nowMs = this.#options.now()
-    for (const window of this.#windows.values()) {
-      if (!all && window.closesAtMs > nowMs) continue
-      this.#windows.delete(window.key)
-      this.#closing.push(window)
-    }
-    for (const { closesAtMs } of this.#windows.values()) this.#wakeAt(closesAtMs)
-    if (this.#closing.length > 0) this.#options.onDue()
-  }
-
-  #open(meter: Meter, place: { key: string; startMs: number; windowMs: number }, data: Row): Window {
-    const { key, startMs, windowMs } = place
-    // The sum has to pass the schema too, or the relay will refuse it: better now than then.
-    validateData(meter, data)
-    const nowMs = this.#options.now()
-    const endMs = startMs + windowMs
-    // Late usage of a window that is over gets a window's time to gather, too.
-    const closesAtMs = endMs > nowMs ? endMs : nowMs + windowMs
-    const window = { key, meter, startMs, closesAtMs, data, seq: this.#options.reserve(), dirty: true }
-    this.#windows.set(key, window)
-    this.#wakeAt(closesAtMs)
-    return window
-  }
-
-  /** One timer, for the window that ends first. */
-  #wakeAt(atMs: number): void {
-    if (this.#timer && this.#timer.atMs <= atMs) return
-    this.#timer?.cancel()
-    const due = () => {
-      this.#timer = undefined
-      this.close(false)
-    }
-    this.#timer = { atMs, cancel: this.#options.setTimer(due, Math.max(0, atMs - this.#options.now())) }
+    for (const window of [...this.#windows.values()]) if (all || this.#isOver(window)) this.#end(window)
+    for (const { place } of this.#windows.values()) this.#wakeAt(place.dueMs)
+    if (this.#closing.length > 0 || this.#unstored.length > 0) this.#options.onDue()
   }
 
   /** Purged: their numbers are gone, so what comes next opens new windows. */
   forget(): void {
     this.#windows.clear()
     this.#closing = []
-    this.stop()
+    this.#bytes = 0
+    this.#purges++
   }
 
+  /** No more tries: what was not stored by now says so. What was stored of it will be found by another agent. */
   stop(): void {
     this.#timer?.cancel()
     this.#timer = undefined
+    if (this.#failure) for (const group of this.#unstored.splice(0)) group.failed(this.#failure)
+  }
+
+  #isOver({ place }: RollupWindow): boolean {
+    const { now, monotonic } = this.#options
+    // Either clock will do: one may be set back, the other may stand still while the machine sleeps.
+    return place.closesAtMs <= now() || place.dueMs <= monotonic()
+  }
+
+  #open(
+    meter: Meter,
+    aggregate: Aggregate,
+    { key, times, sample }: { key: string; times: WindowTimes; sample: Sample },
+  ): RollupWindow {
+    const data = dataOf(aggregate, sample)
+    // The sum has to pass the schema too, or the relay will refuse it: better now than then.
+    validateData(meter, data)
+    const text = JSON.stringify([meter.name, times.startMs, data])
+    checkSize(meter, text, this.#options)
+    this.#options.admit(text.length)
+    const old = this.#windows.get(key)
+    if (old) this.#end(old)
+    const window = new RollupWindow({ ...times, key, meter, aggregate, seq: this.#options.reserve() }, sample)
+    this.#windows.set(key, window)
+    this.#bytes += text.length
+    this.#wakeAt(times.dueMs)
+    return window
+  }
+
+  #end(window: RollupWindow): void {
+    this.#windows.delete(window.place.key)
+    this.#bytes = this.#windows.size === 0 ? 0 : Math.max(0, this.#bytes - window.event.length)
+    this.#closing.push(window)
+  }
+
+  #takeBack(write: {
+    open: readonly RollupWindow[]
+    closed: readonly RollupWindow[]
+    groups: readonly Group[]
+    strict: boolean
+    error: MetertapError
+  }): void {
+    const { open, closed, groups, strict, error } = write
+    // One that has ended since is in a later write, or will be.
+    for (const window of open) if (this.#windows.get(window.place.key) === window) window.isDirty = true
+    this.#closing.unshift(...closed)
+    this.#unstored.unshift(...groups)
+    this.#strict ||= strict
+    this.#failure = error
+    if (this.#unstored.length + this.#closing.length > 0) this.#wakeAt(this.#options.monotonic() + REWRITE_MS)
+  }
+
+  /** One timer, for what is due first. */
+  #wakeAt(dueMs: number): void {
+    if (this.#timer && this.#timer.dueMs <= dueMs) return
+    this.#timer?.cancel()
+    const due = () => {
+      this.#timer = undefined
+      this.close(false)
+    }
+    this.#timer = { dueMs, cancel: this.#options.setTimer(due, Math.max(0, dueMs - this.#options.monotonic())) }
   }
 }
 
-function pickFields(
-  by: readonly string[],
-  parts: readonly unknown[],
-  sum: readonly string[],
-  amounts: readonly number[],
-): Row {
-  const row: Row = {}
-  for (const [i, field] of by.entries()) if (parts[i] !== undefined) row[field] = parts[i]
-  for (const [i, field] of sum.entries()) row[field] = amounts[i]
-  return row
-}
-
-function textOf({ seq, closesAtMs, meter, startMs, data }: Window): RollupText {
-  return { seq, closesAtMs, event: JSON.stringify([meter.name, startMs, data]) }
+function textOf({ place: { seq, closesAtMs }, event }: RollupWindow): RollupText {
+  return { seq, closesAtMs, event }
 }

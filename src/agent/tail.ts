@@ -1,30 +1,34 @@
-import type { Durability, Outbox, Segment, StreamHead } from '../outbox/contract.ts'
+import type { AppendGroup, Durability, Outbox, Segment, StreamHead } from '../outbox/contract.ts'
 import { MetertapError } from '../wire/errors.ts'
 import { Group } from './receipt.ts'
-import type { RollupText } from './rollups.ts'
+import type { RollupWrite } from './rollups.ts'
+import { type RunLimits, Runs, segmentOf } from './runs.ts'
 
-export interface TailOptions {
+export interface TailOptions extends RunLimits {
   readonly accountTag: string
   readonly newStreamId: () => string
   readonly now: () => number
   readonly utf8Length: (text: string) => number
   readonly queueMicrotask: (callback: () => void) => void
-  readonly maxSegmentBytes: number
-  readonly maxSegmentEvents: number
-  /** A group is stored: its segments, and what they survive. */
-  readonly onStored: (segments: readonly Segment[], durability: Durability) => void
+  /** A group is stored: its segments, what they survive, and by how much the outbox holds more events than before. */
+  readonly onStored: (segments: readonly Segment[], durability: Durability, moreEvents: number) => void
   readonly onFailed: (error: MetertapError, events: number) => void
-  /** Windows of roll-ups that a group commit has to write. */
-  readonly rollups: () => { open: readonly RollupText[]; closed: readonly RollupText[] }
+  /** What a group commit has to write of roll-ups. */
+  readonly rollups: () => RollupWrite
 }
 
-interface Run {
-  first: number
-  texts: string[]
-  chars: number
+/** A group on its way into the outbox. */
+interface Cut {
+  readonly append: AppendGroup
+  readonly rollups: RollupWrite
+  readonly receipts: Group
+  /** Plain events in it; the events of roll-ups had their numbers before. */
+  readonly events: number
+  /** Bytes of all its segments. */
+  readonly bytes: number
+  /** Numbers given out and not given up, up to this group. */
+  readonly kept: number
 }
-
-const NON_ASCII = /[\u0080-\uffff]/
 
 /**
  * The in-memory end of this agent's stream: takes serialised events, and one microtask later writes all of them as
@@ -38,16 +42,20 @@ export class Tail {
   #bytes = 0
   readonly #refused: Record<string, number> = {}
   readonly #dropped: Record<string, number> = {}
-  #runs: Run[] = []
+  readonly #runs: Runs
   #group = new Group()
   #strict = false
   #scheduled = false
   #headDirty = false
   #storing = 0
+  #storingBytes = 0
+  /** Numbers that were given out and not given up, as of the newest group that is stored. */
+  #kept = 0
   #last: Promise<void> = Promise.resolve()
 
   constructor(options: TailOptions) {
     this.#options = options
+    this.#runs = new Runs(options)
   }
 
   /** The stream's id; the stream is opened by the first use, so a page that records nothing leaves nothing. */
@@ -62,9 +70,12 @@ export class Tail {
 
   /** Events that are not yet stored. */
   get waiting(): number {
-    let count = this.#storing
-    for (const run of this.#runs) count += run.texts.length
-    return count
+    return this.#storing + this.#runs.events
+  }
+
+  /** Their bytes, about. */
+  get waitingBytes(): number {
+    return this.#storingBytes + this.#runs.chars
   }
 
   get refused(): Readonly<Record<string, number>> {
@@ -88,16 +99,7 @@ export class Tail {
 
   add(text: string, strict: boolean): { seq: number; group: Group } {
     const seq = this.#recorded++
-    let run = this.#runs.at(-1)
-    const { maxSegmentBytes, maxSegmentEvents } = this.#options
-    // A number reserved in between starts a new run: a segment has no gap.
-    const follows = run !== undefined && run.first + run.texts.length === seq
-    if (!run || !follows || run.texts.length >= maxSegmentEvents || run.chars + text.length > maxSegmentBytes) {
-      run = { first: seq, texts: [], chars: 0 }
-      this.#runs.push(run)
-    }
-    run.texts.push(text)
-    run.chars += text.length + 1
+    this.#runs.add(seq, text)
     if (strict) this.#strict = true
     this.#schedule()
     return { seq, group: this.#group }
@@ -109,14 +111,8 @@ export class Tail {
     return this.#recorded++
   }
 
-  /** The group that the next commit writes. */
-  get group(): Group {
-    return this.#group
-  }
-
   /** There is something to commit that was not add()ed: a roll-up or a head. */
-  touch(strict = false): void {
-    if (strict) this.#strict = true
+  touch(): void {
     this.#headDirty = true
     this.#schedule()
   }
@@ -136,30 +132,14 @@ export class Tail {
   /** Writes the whole tail now, synchronously up to the storage call. */
   commit(): void {
     const outbox = this.#outbox
-    if (!outbox || (this.#runs.length === 0 && !this.#headDirty)) return
-    const { open, closed } = this.#options.rollups()
-    const single = closed.map(({ seq, event }) => ({ first: seq, texts: [event], chars: event.length }))
-    const segments = [...this.#runs, ...single].map((run) => this.#segment(run))
-    const { accountTag } = this.#options
-    const rollups = open.map((window) => ({ ...window, stream: this.stream, accountTag }))
-    const group = this.#group
-    const strict = this.#strict
-    this.#runs = []
-    this.#group = new Group()
-    this.#strict = false
-    this.#headDirty = false
-    const events = segments.reduce((sum, { count }) => sum + count, 0)
-    this.#storing += events
-    const stored = outbox
-      .append({ head: this.head(), segments, strict, rollups, closed: closed.map(({ seq }) => seq) })
-      .then(
-        (durability) => {
-          this.#storing -= events
-          group.stored(durability)
-          this.#options.onStored(segments, durability)
-        },
-        (cause: unknown) => this.#giveUp(group, segments, cause),
-      )
+    if (!outbox || (this.#runs.isEmpty && !this.#headDirty)) return
+    const group = this.#cut(this.#options.rollups())
+    this.#storing += group.events
+    this.#storingBytes += group.bytes
+    const stored = outbox.append(group.append).then(
+      (durability) => this.#onStored(group, durability),
+      (cause: unknown) => this.#giveUp(group, cause),
+    )
     this.#last = Promise.all([this.#last, stored]).then(() => {})
   }
 
@@ -169,24 +149,62 @@ export class Tail {
     await this.#last
   }
 
+  /** Takes all that is to be written; the next group begins. */
+  #cut(rollups: RollupWrite): Cut {
+    const { accountTag, utf8Length } = this.#options
+    const plain = this.#runs.take().map((run) => segmentOf(this.stream, run, utf8Length))
+    const sums = rollups.closed.map(({ seq, event }) => {
+      return segmentOf(this.stream, { first: seq, texts: [event] }, utf8Length)
+    })
+    const segments = [...plain, ...sums]
+    const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0)
+    this.#bytes += bytes
+    const append = {
+      head: this.head(),
+      segments,
+      strict: this.#strict || rollups.strict,
+      rollups: rollups.open.map((window) => ({ ...window, stream: this.stream, accountTag })),
+      closed: rollups.closed.map(({ seq }) => seq),
+    }
+    const events = plain.reduce((sum, { count }) => sum + count, 0)
+    const cut = { append, rollups, receipts: this.#group, events, bytes, kept: this.#keptNow() }
+    this.#group = new Group()
+    this.#strict = false
+    this.#headDirty = false
+    return cut
+  }
+
+  #keptNow(): number {
+    return Object.values(this.#dropped).reduce((left, count) => left - count, this.#recorded)
+  }
+
+  #onStored({ append, rollups, receipts, events, bytes, kept }: Cut, durability: Durability): void {
+    this.#storing -= events
+    this.#storingBytes -= bytes
+    receipts.stored(durability)
+    rollups.stored(durability)
+    const moreEvents = kept - this.#kept
+    this.#kept = kept
+    this.#options.onStored(append.segments, durability, moreEvents)
+  }
+
   /**
    * The receipts of a failed group say so, and their callers may record again: so its events never come back. They are
-   * declared as dropped in the head that goes with the next group.
+   * declared as dropped in the head that goes with the next group. Sums of roll-ups do come back: they are still known,
+   * and their receipts wait.
    */
-  #giveUp(group: Group, segments: readonly Segment[], cause: unknown): void {
+  #giveUp({ rollups, receipts, events, bytes }: Cut, cause: unknown): void {
     const error = cause instanceof MetertapError ? cause : storeFailure(cause)
-    let events = 0
-    for (const { count, bytes } of segments) {
-      events += count
-      this.#bytes -= bytes
-    }
+    this.#bytes -= bytes
     this.#storing -= events
+    this.#storingBytes -= bytes
     this.#headDirty = true
     if (events > 0) {
       this.#dropped[error.code] = (this.#dropped[error.code] ?? 0) + events
       this.#schedule()
     }
-    group.failed(error)
+    receipts.failed(error)
+    rollups.failed(error)
     this.#options.onFailed(error, events)
   }
 
@@ -197,13 +215,6 @@ export class Tail {
       this.#scheduled = false
       this.commit()
     })
-  }
-
-  #segment({ first, texts }: Run): Segment {
-    const body = texts.join()
-    const bytes = NON_ASCII.test(body) ? this.#options.utf8Length(body) : body.length
-    this.#bytes += bytes
-    return { stream: this.stream, first, count: texts.length, bytes, body }
   }
 }
 

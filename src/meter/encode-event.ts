@@ -84,10 +84,13 @@ export function validateData(meter: Meter, data: unknown): unknown {
   })
 }
 
-export interface EncodeOptions {
+export interface SizeLimit {
   /** Limit on the text's UTF-8 bytes. */
   readonly maxEventBytes: number
   readonly utf8Length: (text: string) => number
+}
+
+export interface EncodeOptions extends SizeLimit {
   /** The caller's own key, 1 to 200 characters: the relay takes one event for each key. */
   readonly idempotencyKey?: string | undefined
 }
@@ -112,14 +115,20 @@ function checkKey(meter: Meter, key: string | undefined): void {
  * `event_too_large`.
  */
 export function encodeEvent(meter: Meter, atMs: number, data: unknown, options: EncodeOptions): string {
-  const { maxEventBytes, utf8Length, idempotencyKey: key } = options
+  const { idempotencyKey: key } = options
   checkTime(meter, atMs)
   checkKey(meter, key)
   const value = validateData(meter, data)
   const text = JSON.stringify(key === undefined ? [meter.name, atMs, value] : [meter.name, atMs, value, key])
+  checkSize(meter, text, options)
+  return text
+}
+
+/** @throws MetertapError `event_too_large` when an event's text is longer than the limit. */
+export function checkSize(meter: Meter, text: string, { maxEventBytes, utf8Length }: SizeLimit): void {
   // A UTF-16 unit becomes one to three bytes: most events need no exact count.
   const bytes = text.length * 3 <= maxEventBytes ? 0 : utf8Length(text)
-  if (bytes <= maxEventBytes) return text
+  if (bytes <= maxEventBytes) return
   const message = `Meter "${meter.name}": the event is ${bytes} bytes long, over the limit of ${maxEventBytes}. Send a reference instead of the content.`
   throw new MetertapError('event_too_large', message, { meter: meter.name, bytes, maxEventBytes })
 }

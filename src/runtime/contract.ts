@@ -20,9 +20,12 @@ export type FetchLater = (url: string, init: RequestInit) => unknown
 export interface PeerMessage {
   /**
    * To the sender: 'flush', something waits; 'flush-now', somebody waits for it. From the sender: 'alive', it heard;
-   * 'settled', the relay answered; 'idle', a 'flush-now' is over.
+   * 'settled', the relay answered; 'idle', a 'flush-now' is over; 'lead', it has just become the sender. From anyone:
+   * 'purged', what waited was erased.
    */
-  readonly kind: 'flush' | 'flush-now' | 'alive' | 'settled' | 'idle'
+  readonly kind: 'flush' | 'flush-now' | 'alive' | 'settled' | 'idle' | 'lead' | 'purged'
+  /** Of a 'flush-now' and of its 'idle': who asked, and which time. */
+  readonly of?: string
 }
 
 /** Everything the agent takes from the outside: clock, randomness, network, life cycle, peers. */

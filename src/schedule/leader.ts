@@ -18,6 +18,9 @@ export interface Leader {
   seize(): void
 }
 
+/** Locks lost in a row before the office was taken: more are no coincidence. */
+const MAX_LOSSES = 5
+
 /** Elects one sender for all agents of an outbox by a Web Lock; the browser hands it over when the holder dies. */
 export function createLeader({ locks, name, onLead }: LeaderOptions): Leader {
   let leads = false
@@ -30,7 +33,7 @@ export function createLeader({ locks, name, onLead }: LeaderOptions): Leader {
     onLead()
   }
 
-  const candidacy = async (manager: LockManager, steal: boolean): Promise<void> => {
+  const candidacy = async (manager: LockManager, steal: boolean, losses = 0): Promise<void> => {
     const gone = new AbortController()
     let release: (() => void) | undefined
     end = () => {
@@ -48,12 +51,14 @@ export function createLeader({ locks, name, onLead }: LeaderOptions): Leader {
     const options = steal ? { steal } : { signal: gone.signal }
     try {
       await manager.request(name, options, hold)
-    } catch {
+    } catch (error) {
       if (gone.signal.aborted) return
-      if (leads) {
-        // Stolen by an agent that heard nothing from this one: back into the queue.
+      // Stolen by an agent that heard nothing from this one, maybe before it knew of its office: back into the queue.
+      if (leads || ((error as Error)?.name === 'AbortError' && losses < MAX_LOSSES)) {
+        const isLoss = !leads
+        gone.abort()
         leads = false
-        return candidacy(manager, false)
+        return candidacy(manager, false, isLoss ? losses + 1 : 0)
       }
       // Locks are denied here (an opaque origin, say): somebody has to send all the same.
       exclusive = false

@@ -31,8 +31,11 @@ export function createOffline({ pauses, setTimer, probe }: OfflineOptions): Offl
 
   const look = async () => {
     probing = true
-    await probe()
-    probing = false
+    try {
+      await probe()
+    } finally {
+      probing = false
+    }
     if (pauses.has('offline')) plan()
   }
 

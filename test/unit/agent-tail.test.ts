@@ -27,7 +27,7 @@ function setUp(limits: { maxSegmentBytes?: number; maxSegmentEvents?: number } =
     ...limits,
     onStored: (segments) => stored.push(segments.reduce((sum, { count }) => sum + count, 0)),
     onFailed: ({ code }, events) => failed.push([code, events]),
-    rollups: () => ({ open: [], closed: [] }),
+    rollups: () => ({ open: [], closed: [], strict: false, stored: () => {}, failed: () => {} }),
   })
   return { tail, outbox, stored, failed, seen }
 }

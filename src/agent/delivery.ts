@@ -1,0 +1,51 @@
+import ky from 'ky'
+import type { Outbox } from '../outbox/contract.ts'
+import type { Runtime } from '../runtime/contract.ts'
+import { createBackoff } from '../schedule/backoff.ts'
+import { createDrainer, type Drainer } from '../schedule/drainer.ts'
+import type { TokenSource } from '../transport/contract.ts'
+import { send } from '../transport/send.ts'
+import { createClockEvidence } from './clock-evidence.ts'
+import { createDeliver, type DeliverHooks } from './deliver.ts'
+import type { Settings } from './options.ts'
+
+export interface DeliveryOptions {
+  readonly settings: Settings
+  readonly runtime: Runtime
+  readonly tokens: TokenSource
+  readonly outbox: Outbox
+  readonly device: string
+  /** Whether a lock makes this agent the only sender. */
+  readonly isExclusive: () => boolean
+  readonly mayRun: () => boolean
+  /** Aborts what is under way when the agent closes. */
+  readonly signal: AbortSignal
+  readonly hooks: DeliverHooks
+  readonly onError: (error: unknown) => void
+}
+
+const LEASE_MS = 60_000
+
+/** Puts together what empties one outbox: the loop, its backoff, one turn, and the request. */
+export function createDelivery(options: DeliveryOptions): Drainer {
+  const { settings, runtime, tokens, outbox, device, isExclusive, signal, mayRun, hooks, onError } = options
+  const { now, gzip, random, setTimer } = runtime
+  const http = ky.create({ retry: 0, throwHttpErrors: false, timeout: false, fetch: runtime.fetch })
+  const url = `${settings.relay}/v1/events`
+  const sending = { http, url, tokens, now, gzip, setTimer, timeoutMs: settings.requestTimeoutMs, signal }
+  const turn = createDeliver({
+    outbox,
+    device,
+    now,
+    clock: createClockEvidence(runtime),
+    accountTag: settings.account,
+    limits: { maxBatchBytes: settings.maxBatchBytes, maxBatchEvents: settings.maxBatchEvents },
+    get leaseMs() {
+      // What is under way must not be dropped to make room: it would be both delivered and declared as lost.
+      return isExclusive() && settings.overflow === 'reject-new' ? 0 : LEASE_MS
+    },
+    send: (text) => send(sending, text),
+    hooks,
+  })
+  return createDrainer({ turn, mayRun, backoff: createBackoff({ random }), now, setTimer, onError })
+}

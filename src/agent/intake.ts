@@ -1,0 +1,128 @@
+import type { Meter } from '../meter/contract.ts'
+import type { Durability, Outbox, Segment, StreamHead } from '../outbox/contract.ts'
+import type { Runtime } from '../runtime/contract.ts'
+import type { MetertapError } from '../wire/errors.ts'
+import type { RecordOptions } from './agent.ts'
+import { Budget, type BudgetOptions } from './budget.ts'
+import type { Settings } from './options.ts'
+import { StreamLock } from './orphans.ts'
+import type { Receipt } from './receipt.ts'
+import { Recorder, type RecorderOptions } from './recorder.ts'
+import { Rollups } from './rollups.ts'
+import { Tail } from './tail.ts'
+
+export interface IntakeOptions {
+  readonly settings: Settings
+  readonly runtime: Runtime
+  /** What the outbox holds, and how to make room in it. */
+  readonly room: Omit<BudgetOptions, 'settings' | 'comingBytes'>
+  /** A group is stored; the outbox holds `moreEvents` more than before. */
+  readonly onStored: (segments: readonly Segment[], durability: Durability, moreEvents: number) => void
+  readonly onFailed: (error: MetertapError) => void
+  readonly onRefused: RecorderOptions['onRefused']
+}
+
+/** A segment fits one exit request; a burst becomes several segments in one transaction. */
+const MAX_SEGMENT_BYTES = 49_152
+const MAX_SEGMENT_EVENTS = 1_000
+
+/** The way into the outbox: record(), roll-ups, the tail that writes both, and the limit on how much may wait. */
+export class Intake {
+  readonly #budget: Budget
+  readonly #tail: Tail
+  readonly #rollups: Rollups
+  readonly #recorder: Recorder
+  readonly #streamLock: StreamLock
+
+  constructor({ settings, runtime, room, onStored, onFailed, onRefused }: IntakeOptions) {
+    this.#streamLock = new StreamLock(runtime.locks)
+    const comingBytes = () => this.#tail.waitingBytes + this.#rollups.bytes
+    this.#budget = new Budget({ ...room, settings, comingBytes })
+    this.#tail = new Tail({
+      ...runtime,
+      accountTag: settings.account,
+      maxSegmentBytes: MAX_SEGMENT_BYTES,
+      maxSegmentEvents: MAX_SEGMENT_EVENTS,
+      onStored: (segments, durability, moreEvents) => {
+        onStored(segments, durability, moreEvents)
+        void this.#budget.makeRoom()
+      },
+      onFailed,
+      rollups: () => this.#rollups.take(),
+    })
+    this.#rollups = new Rollups({
+      ...runtime,
+      maxEventBytes: settings.maxEventBytes,
+      admit: (bytes) => this.#budget.admit(bytes),
+      reserve: () => this.#reserve(),
+      onDue: () => this.#tail.touch(),
+    })
+    const parts = { tail: this.#tail, rollups: this.#rollups, budget: this.#budget }
+    this.#recorder = new Recorder({ settings, runtime, ...parts, onRefused })
+  }
+
+  /** This agent's own stream. */
+  head(): StreamHead {
+    return this.#tail.head()
+  }
+
+  get counts(): {
+    recorded: number
+    refused: Record<string, number>
+    storing: number
+    stream: string | undefined
+    openWindows: number
+  } {
+    const { recorded, refused, waiting: storing } = this.#tail
+    const stream = recorded > 0 ? this.#tail.stream : undefined
+    return { recorded, refused: { ...refused }, storing, stream, openWindows: this.#rollups.size }
+  }
+
+  record(meter: Meter, data: unknown, options?: RecordOptions): Receipt {
+    return this.#recorder.record(meter, data, options)
+  }
+
+  /** The outbox is open: what was recorded until now goes into it. */
+  attach(outbox: Outbox): void {
+    this.#tail.attach(outbox)
+  }
+
+  /** Stores what is in memory. Resolves when it is stored, or has failed and said so. */
+  store(): Promise<void> {
+    return this.#tail.settled()
+  }
+
+  /** Stores all there is, for a page that may never come back: open windows become events now. */
+  storeAll(): Promise<void> {
+    this.#rollups.close(true)
+    const stored = this.#tail.settled()
+    this.#streamLock.release()
+    return stored
+  }
+
+  /** The page is used again: its timers may have slept. */
+  wake(): void {
+    this.#rollups.close(false)
+  }
+
+  /** Before a purge, in one task with it: what was recorded so far is stored first and goes with it, open windows too. */
+  forget(): void {
+    this.#tail.commit()
+    this.#rollups.forget()
+  }
+
+  /** record() is refused from now on. Resolves when all is stored, or has failed and said so. */
+  async close(opened: Promise<unknown>): Promise<void> {
+    this.#recorder.close()
+    this.#rollups.close(true)
+    await opened
+    await this.#tail.settled()
+    this.#rollups.stop()
+    this.#streamLock.release()
+  }
+
+  #reserve(): number {
+    this.#streamLock.hold(this.#tail.stream)
+    return this.#tail.reserve()
+  }
+}

@@ -1,0 +1,66 @@
+import { eventId } from '../meter/contract.ts'
+import type { Claim, Outbox, Settled } from '../outbox/contract.ts'
+import type { Counters } from './counters.ts'
+import type { FailedOutcome } from './deliver.ts'
+import type { AgentEvents } from './stats.ts'
+
+export type Emit = <E extends keyof AgentEvents>(event: E, detail: Parameters<AgentEvents[E]>[0]) => void
+
+export interface OutcomesOptions {
+  readonly counters: Counters
+  readonly emit: Emit
+  readonly now: () => number
+  /** The outbox was counted anew. */
+  readonly onCounted: () => void
+}
+
+/** Tells counters and listeners what came of requests. */
+export class Outcomes {
+  readonly #options: OutcomesOptions
+  #closed = false
+
+  constructor(options: OutcomesOptions) {
+    this.#options = options
+  }
+
+  sending(claim: Claim | undefined): void {
+    this.#options.counters.sending(claim?.segments.reduce((sum, { count }) => sum + count, 0))
+  }
+
+  settled({ received, dead }: Settled): void {
+    const { counters, emit } = this.#options
+    counters.accepted += received
+    if (received > 0) emit('settled', { received })
+    for (const { stream, seq, code, detail } of dead) emit('deadletter', { id: eventId(stream, seq), code, detail })
+  }
+
+  failed(outcome: FailedOutcome): void {
+    this.#trouble(outcome.kind === 'unauthorized' ? 'unauthorized' : outcome.code, outcome.detail)
+  }
+
+  /** A defect, or an outbox that does not work. */
+  thrown(error: unknown): void {
+    this.#trouble('internal', String((error as Error)?.message ?? error))
+  }
+
+  async count(outbox: Outbox): Promise<void> {
+    try {
+      this.#options.counters.counted(await outbox.totals())
+      this.#options.onCounted()
+    } catch {
+      // Only a display: the next append or settlement counts again.
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+  }
+
+  #trouble(code: string, detail: string): void {
+    // What was cut off by close() is no news.
+    if (this.#closed) return
+    const { counters, emit, now } = this.#options
+    counters.lastTrouble = { code, detail, atMs: now() }
+    emit('trouble', { code, detail })
+  }
+}

@@ -1,0 +1,50 @@
+import type { Aggregate, Meter } from '../meter/contract.ts'
+import { validateData } from '../meter/encode-event.ts'
+import { MetertapError } from '../wire/errors.ts'
+
+type Row = Readonly<Record<string, unknown>>
+
+/** What one record() adds to its window. */
+export interface Sample {
+  /** Values of `by`, in its order; undefined where the data has no such field. */
+  readonly parts: readonly unknown[]
+  /** Values of `sum`, in its order. */
+  readonly amounts: readonly number[]
+}
+
+function refuse(meter: Meter, text: string): never {
+  throw new MetertapError('invalid_data', `Meter "${meter.name}" refused the event. ${text}`, { meter: meter.name })
+}
+
+function numberOf(meter: Meter, data: Row, field: string): number {
+  const value = data[field]
+  if (typeof value === 'number' && Number.isFinite(value)) return value
+  return refuse(meter, `${field}: aggregate.sum names it, so it must be a number.`)
+}
+
+function partOf(meter: Meter, data: Row, field: string): unknown {
+  const value = data[field]
+  if (value === null || ['undefined', 'string', 'number', 'boolean'].includes(typeof value)) return value
+  return refuse(meter, `${field}: aggregate.by names it, so it must be a string, a number, a boolean or null.`)
+}
+
+/** @throws MetertapError `invalid_data`, `async_schema` or `not_json`. */
+export function sampleOf(meter: Meter, { sum, by = [] }: Aggregate, data: unknown): Sample {
+  const row = validateData(meter, data)
+  if (row === null || typeof row !== 'object') refuse(meter, 'aggregate needs data that is an object.')
+  const parts = by.map((field) => partOf(meter, row as Row, field))
+  return { parts, amounts: sum.map((field) => numberOf(meter, row as Row, field)) }
+}
+
+/** Tells windows of one start apart. A field that is missing is another value than null. */
+export function keyOf(meter: Meter, startMs: number, { parts }: Sample): string {
+  return JSON.stringify([meter.name, startMs, parts.map((part) => (part === undefined ? [] : part))])
+}
+
+/** The summed event's data. */
+export function dataOf({ sum, by = [] }: Aggregate, { parts, amounts }: Sample): Row {
+  const row: Record<string, unknown> = {}
+  for (const [i, field] of by.entries()) if (parts[i] !== undefined) row[field] = parts[i]
+  for (const [i, field] of sum.entries()) row[field] = amounts[i]
+  return row
+}
