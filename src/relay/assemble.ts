@@ -7,6 +7,7 @@ import { createAdminApp } from './http/admin.ts'
 import { createApp, createBareApp } from './http/app.ts'
 import type { RelayEnv } from './http/env.ts'
 import { createShares } from './limits/budget.ts'
+import { createDailyCap } from './limits/daily-cap.ts'
 import { createPressure } from './limits/pressure.ts'
 import { createRateLimits } from './limits/rate-limits.ts'
 import { createMetrics } from './operate/metrics.ts'
@@ -57,6 +58,7 @@ export async function assemble(
   const reporting = { log, tracer, clock, instruments }
   const acceptBatch = createAcceptBatch({
     ...{ store, meters, limits, clock, log, instruments, tracer },
+    cap: createDailyCap({ store, maxEvents: limits.maxEventsPerAccountPerDay, clock }),
     onCommit(durationMs) {
       pressure.noteCommit(durationMs)
       instruments.commit(durationMs)
@@ -76,7 +78,7 @@ export async function assemble(
       ? createBareApp(reporting, 'Give the relay an admin key first.')
       : createAdminApp({
           ...{ ...reporting, store, forwarder, keys, metrics, tenant, meters, limits },
-          ...{ adminKey: admin.key, version: VERSION },
+          ...{ adminKey: admin.key, backupFolder: admin.backupFolder, version: VERSION },
         })
   return { app, adminApp, store, forwarder }
 }

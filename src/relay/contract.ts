@@ -172,6 +172,11 @@ export interface RelayLimits {
   readonly accountPerMinute: number
   /** Requests a minute altogether. Default 60,000. */
   readonly tenantPerMinute: number
+  /**
+   * Events of one account in one day (UTC). What comes beyond is stored, acknowledged and held until an operator releases
+   * it; a batch counts as a whole, so the last one may go over. Default: no cap.
+   */
+  readonly maxEventsPerAccountPerDay?: number
   /** Below this much free disk space nothing is taken, bytes. Default 256 MiB. */
   readonly minFreeDiskBytes: number
   /** While commits take longer than this (recent average), nothing is taken, ms. Default 5,000. */

@@ -4,12 +4,13 @@ import { createServer } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
 import { parseCommand } from '../../src/relay/cli/args.ts'
 import { loadConfig } from '../../src/relay/cli/load-config.ts'
 import { createLog } from '../../src/relay/cli/log-lines.ts'
-import { MetertapError } from '../../src/relay.ts'
+import { createGrant, MetertapError } from '../../src/relay.ts'
 import { ADMIN_KEY, batchOf, GRANT_SECRET } from '../support/relay-fixture.ts'
 
 const CLI = resolve('src/cli.ts')
@@ -253,6 +254,47 @@ describe('metertap relay check', () => {
   })
 })
 
+describe('metertap relay backup and verify', () => {
+  test('a copy of a store in use is whole', async () => {
+    const config = goodConfig()
+    const relay = run(['relay', '--config', config], secrets)
+    const url = await relay.ready()
+    const owner = { account: 'acme', device: 'd', meters: ['calls'] }
+    const grant = await createGrant({ keyId: 'app', secret: GRANT_SECRET, ...owner })
+    const json = { 'Content-Type': 'application/json' }
+    const swap = await fetch(`${url}/v1/token`, { method: 'POST', headers: json, body: JSON.stringify({ grant }) })
+    const { token } = (await swap.json()) as { token: string }
+    const body = JSON.stringify(batchOf([['calls', Date.now(), { quantity: 1 }]]))
+    const sent = await fetch(`${url}/v1/events`, {
+      ...{ method: 'POST', headers: { ...json, Authorization: `Bearer ${token}` }, body },
+    })
+    expect(sent.status).toBe(200)
+
+    const copy = join(folder, 'copy.db')
+    const backup = run(['relay', 'backup', copy, '--config', config], secrets)
+    expect(await backup.exit, backup.output.err).toBe(0)
+    const verify = run(['relay', 'verify', copy])
+    expect(await verify.exit).toBe(0)
+    expect(verify.output.out).toBe('ok: 1 streams, 1 events on their way\n')
+
+    const again = run(['relay', 'backup', copy, '--config', config], secrets)
+    expect(await again.exit, 'no file is written over').toBe(1)
+
+    const db = new DatabaseSync(copy)
+    db.exec('DELETE FROM chunks')
+    db.close()
+    const damaged = run(['relay', 'verify', copy])
+    expect(await damaged.exit).toBe(1)
+    expect(damaged.output.out).toMatch(/\nfailed: 1 streams, 0 events on their way\n$/)
+  })
+
+  test('a file that is no store', async () => {
+    const verify = run(['relay', 'verify', configFile('export default {}')])
+    expect(await verify.exit).toBe(1)
+    expect(verify.output.err).toMatch(/is no store of this version/)
+  })
+})
+
 describe('metertap meters', () => {
   test('prints event definition and Deduplicator, without needing a secret', async () => {
     const config = goodConfig(`meters: [{ meter: calls, upstream: { meterGlobalId: 'm-1', fields: {
@@ -271,7 +313,7 @@ describe('metertap meters', () => {
   First processor: Deduplicator
     Method: Specific Fields match, on UsageIdentifier alone
     Reference time: Processing Time (a retry has the same event time, however late it comes)
-    Strategy: Rolling Duration of 60 days; do not reset the window on a duplicate
+    Strategy: Rolling Duration of 30 days, as dedupWindowDays says; no reset on a duplicate
   Types that are unknown here come from a function or a schema without JSON Schema: set what it returns.
 `)
   })
@@ -298,6 +340,9 @@ describe('the command line', () => {
     [[], /command is missing/],
     [['relay', 'more'], /"more" is one argument too many/],
     [['relay', 'check', 'more'], /"more" is one argument too many/],
+    [['relay', 'verify'], /verify needs a FILE/],
+    [['relay', 'backup'], /backup needs a FILE/],
+    [['relay', 'verify', 'a', 'b'], /"b" is one argument too many/],
     [['meters', 'more'], /"more" is one argument too many/],
     [['relay', '--port', 'x'], /--port/],
     [['relay', '--admin-port', 'x'], /--admin-port/],

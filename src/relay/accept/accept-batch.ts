@@ -3,10 +3,11 @@ import type { Deferral, Range, WireAnswer, WireBatch } from '../../wire/contract
 import { covers } from '../../wire/ranges.ts'
 import type { Claims } from '../claims.ts'
 import type { RelayLimits } from '../contract.ts'
+import type { DailyCap } from '../limits/daily-cap.ts'
 import type { Log } from '../log.ts'
 import type { Instruments } from '../operate/instruments.ts'
 import { inSpan, type Tracer } from '../operate/tracing.ts'
-import { unavailable } from '../problem.ts'
+import { type HttpProblem, unavailable } from '../problem.ts'
 import type { AcceptRequest, AcceptResult, RelayStore } from '../store/contract.ts'
 import { type Judgement, judge } from './judge.ts'
 import type { StreamSeq } from './judge-place.ts'
@@ -19,6 +20,7 @@ export interface AcceptBatchDeps {
   readonly log: Log
   readonly instruments: Pick<Instruments, 'batch'>
   readonly tracer: Tracer
+  readonly cap: DailyCap
   /** Told how long a commit took. */
   readonly onCommit: (durationMs: number) => void
   /** Tells the forwarder that a meter's lane has new events. */
@@ -37,6 +39,14 @@ const SCHEMA_RETRY_MS = 60_000
 export function createAcceptBatch(deps: AcceptBatchDeps): AcceptBatch {
   const { meters, limits, clock, log, instruments, tracer, wake } = deps
   const commit = createCommit(deps)
+
+  function isOnHold(claims: Claims): Promise<boolean> {
+    return deps.cap.isReached(claims).catch((error: unknown) => {
+      log('error', 'store_failed', { error })
+      throw storeFailed()
+    })
+  }
+
   return async (batch, claims) => {
     const nowMs = clock()
     const judgement = await inSpan(tracer, 'metertap.judge', 'internal', () =>
@@ -48,8 +58,10 @@ export function createAcceptBatch(deps: AcceptBatchDeps): AcceptBatch {
     const streams = batch.streams.filter(({ id }) => STREAM_ID.test(id))
     const clockEvidence = batch.clock === undefined ? {} : { clock: batch.clock }
     const owner = { tenant, account, device, receivedAtMs: nowMs }
-    const result = await commit({ ...owner, streams, events, refused, ...clockEvidence })
-    if (result.stored > 0) for (const lane of new Set(events.map(({ meter }) => meter))) wake(lane)
+    const hold = await isOnHold(claims)
+    const result = await commit({ ...owner, streams, events, refused, hold, ...clockEvidence })
+    deps.cap.note(claims, result.stored + result.deduplicated)
+    if (result.stored > 0 && !hold) for (const lane of new Set(events.map(({ meter }) => meter))) wake(lane)
     const reply = answer(judgement, result, clock())
     instruments.batch({
       stored: result.stored,
@@ -73,9 +85,13 @@ function createCommit(deps: AcceptBatchDeps): (request: AcceptRequest) => Promis
         return result
       } catch (error) {
         log('error', 'store_failed', { error })
-        throw unavailable('The store cannot write now, nothing was taken: send the same batch again.')
+        throw storeFailed()
       }
     })
+}
+
+function storeFailed(): HttpProblem {
+  return unavailable('The store cannot write now, nothing was taken: send the same batch again.')
 }
 
 function answer(judgement: Judgement, result: AcceptResult, serverTime: number): WireAnswer {

@@ -14,6 +14,8 @@ export type Command =
     }
   | { readonly kind: 'check'; readonly config: string }
   | { readonly kind: 'meters'; readonly config: string }
+  | { readonly kind: 'backup'; readonly config: string; readonly file: string }
+  | { readonly kind: 'verify'; readonly file: string }
   /** The command line cannot be understood; `problem` says why. */
   | { readonly kind: 'misuse'; readonly problem: string }
 
@@ -22,12 +24,16 @@ export const HELP = `metertap: billable usage from browsers, delivered once
 Usage
   metertap relay [--config relay.config.ts] [--port 8787] [--admin-port 8788] [--log plain|json]
   metertap relay check [--config relay.config.ts]
+  metertap relay backup FILE [--config relay.config.ts]
+  metertap relay verify FILE
   metertap meters [--config relay.config.ts]
 
 Commands
   relay            Run the relay: it takes usage from agents and forwards it to Zuora Mediation.
   relay check      Test the configuration, the store's folder, the upstream's credentials and the session issuers'
                    keys. Sends no event.
+  relay backup     Copy the relay's store to a new file, while the relay works on. The copy holds all secrets.
+  relay verify     Check a store or a backup: every event that was taken is there once, and the counts agree.
   meters           Print, for each meter, what to set up in Zuora: the event definition and the Deduplicator.
 
 Options
@@ -78,8 +84,15 @@ function commandOf([name, ...rest]: readonly string[], values: Values): Command 
   if (name === 'meters') return rest.length === 0 ? { kind: 'meters', config } : tooMany(rest[0])
   if (name !== 'relay') return misuse(`There is no command "${name}".`)
   if (rest.length === 0) return relayCommand(values)
-  if (rest[0] !== 'check' || rest.length > 1) return tooMany(rest[0] === 'check' ? rest[1] : rest[0])
-  return { kind: 'check', config }
+  return subcommand(rest as [string, ...string[]], config)
+}
+
+function subcommand([name, file, ...rest]: readonly [string, ...string[]], config: string): Command {
+  if (name === 'check') return file === undefined ? { kind: 'check', config } : tooMany(file)
+  if (name !== 'backup' && name !== 'verify') return tooMany(name)
+  if (file === undefined) return misuse(`metertap relay ${name} needs a FILE.`)
+  if (rest.length > 0) return tooMany(rest[0])
+  return name === 'backup' ? { kind: 'backup', config, file } : { kind: 'verify', file }
 }
 
 function relayCommand({ config, port, 'admin-port': adminPort, log }: Values): Command {

@@ -4,6 +4,7 @@ import { checkRelay } from './check-relay.ts'
 import { describeError } from './log-lines.ts'
 import { printMeters } from './print-meters.ts'
 import { runRelay } from './run-relay.ts'
+import { backUpStore, verifyFile } from './store-files.ts'
 
 /** The process, as far as the command line needs it. */
 export interface CliHost {
@@ -31,6 +32,8 @@ export async function main(host: CliHost): Promise<void> {
     try {
       if (command.kind === 'relay') await runRelay(command, host)
       else if (command.kind === 'check') host.exit((await checkRelay(command.config, host)) ? 0 : 1)
+      else if (command.kind === 'backup') await backUpStore(command, host)
+      else if (command.kind === 'verify') host.exit((await verifyFile(command.file, host)) ? 0 : 1)
       else await printMeters(command.config, host)
     } catch (error) {
       host.writeErr(`${error instanceof MetertapError ? readable(error) : describeError(error)}\n`)

@@ -15,9 +15,9 @@ const NO_SECRETS = {
 export async function printMeters(path: string, host: CliHost): Promise<void> {
   const config = await loadConfig(path, host)
   const unusedGrants = (config?.grants ?? []).map((grant) => ({ ...grant, secret: grant.secret ?? 'unused'.repeat(8) }))
-  const { meters, limits } = resolveConfig(
+  const { meters } = resolveConfig(
     { ...config, ...(config?.grants === undefined ? {} : { grants: unusedGrants }) },
     { environment: { ...NO_SECRETS, ...host.environment }, readFile: (file) => readFileSync(file, 'utf8') },
   )
-  host.writeOut(meters.map((route) => meterRecipe(route, limits)).join('\n'))
+  host.writeOut(meters.map(meterRecipe).join('\n'))
 }

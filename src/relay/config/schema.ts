@@ -179,6 +179,7 @@ const limits = strict({
   devicePerMinute: whole(1, 10_000_000, 'requests').optional(),
   accountPerMinute: whole(1, 10_000_000, 'requests').optional(),
   tenantPerMinute: whole(1, 10_000_000, 'requests').optional(),
+  maxEventsPerAccountPerDay: whole(1, 2 ** 50, 'events').optional(),
   minFreeDiskBytes: whole(0, 2 ** 50, 'bytes').optional(),
   maxCommitMs: whole(1, 600_000, 'milliseconds').optional(),
   maxBacklogEvents: whole(1, 2 ** 50, 'events').optional(),

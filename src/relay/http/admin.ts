@@ -13,12 +13,14 @@ import type { KeyRing } from '../tokens/key-ring.ts'
 import { createBareApp, type Reporting } from './app.ts'
 import { createDeadLetterRoutes, type DeadLetterDeps } from './dead-letter-routes.ts'
 import type { RelayEnv } from './env.ts'
+import { createOperationRoutes } from './operation-routes.ts'
 import { requireType, withBody } from './read-body.ts'
 import { bearer } from './read-token.ts'
 
 export interface AdminDeps extends Reporting, Omit<DeadLetterDeps, 'desk'> {
   readonly adminKey: string
   readonly tenant: string
+  readonly backupFolder: string | undefined
   readonly version: string
   readonly store: RelayStore
   readonly forwarder: Forwarder
@@ -91,6 +93,7 @@ export function createAdminApp(deps: AdminDeps): Hono<RelayEnv> {
     return c.json(await keys.jwks())
   })
   app.route('/', createDeadLetterRoutes({ ...deps, desk }))
+  app.route('/', createOperationRoutes({ ...deps, desk }))
   return app
 }
 

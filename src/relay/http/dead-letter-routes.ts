@@ -11,7 +11,7 @@ import { type AdminDesk, parseLimit, parseWhole } from './admin.ts'
 import type { RelayEnv } from './env.ts'
 
 export interface DeadLetterDeps {
-  readonly store: Pick<RelayStore, 'deadLetters' | 'editDeadLetter' | 'replayDeadLetters'>
+  readonly store: Pick<RelayStore, 'deadLetters' | 'editDeadLetter' | 'replayDeadLetters' | 'deleteDeadLetters'>
   readonly forwarder: Pick<Forwarder, 'wake'>
   readonly meters: ReadonlyMap<string, Meter>
   readonly limits: RelayLimits
@@ -20,10 +20,11 @@ export interface DeadLetterDeps {
 }
 
 const EXPORT_PAGE = 500
-const MAX_REPLAYS = 10_000
+const MAX_IDS = 10_000
 
 const edit = z.strictObject({ data: z.unknown() })
-const replay = z.strictObject({ ids: z.array(z.int().check(z.positive())).check(z.maxLength(MAX_REPLAYS)) })
+const selection = z.strictObject({ ids: z.array(z.int().check(z.positive())).check(z.maxLength(MAX_IDS)) })
+const SELECTION_HINT = `Send {"ids": […]}, at most ${MAX_IDS} ids of dead letters.`
 
 /** Dead letters: list, export (one JSON object to a line), edit, replay. */
 export function createDeadLetterRoutes({
@@ -75,10 +76,15 @@ export function createDeadLetterRoutes({
   })
 
   routes.post('/v1/dead-letters/replay', async (c) => {
-    const { ids } = await desk.read(c.req.raw, replay, `Send {"ids": […]}, at most ${MAX_REPLAYS} ids of dead letters.`)
+    const { ids } = await desk.read(c.req.raw, selection, SELECTION_HINT)
     const replayed = await ask(() => store.replayDeadLetters(ids))
     for (const lane of new Set(replayed.map(({ meter }) => meter))) forwarder.wake(lane)
     return c.json({ replayed: replayed.length })
+  })
+
+  routes.post('/v1/dead-letters/delete', async (c) => {
+    const { ids } = await desk.read(c.req.raw, selection, SELECTION_HINT)
+    return c.json({ deleted: await ask(() => store.deleteDeadLetters(ids)) })
   })
   return routes
 }

@@ -1,4 +1,4 @@
-import type { FieldSource, MeterRoute, RelayLimits } from '../contract.ts'
+import type { FieldSource, MeterRoute } from '../contract.ts'
 
 /** One field of the event definition. */
 export interface DefinedField {
@@ -8,9 +8,8 @@ export interface DefinedField {
   readonly source: string
 }
 
-const DAY_MS = 86_400_000
-/** What the upstream keeps, as documented. */
-const MAX_WINDOW_DAYS = 60
+/** What the forwarder takes a Deduplicator to remember unless the route says otherwise. */
+const DEFAULT_WINDOW_DAYS = 30
 
 const OWN_TYPES: Readonly<Record<string, DefinedField['type']>> = {
   id: 'String',
@@ -40,12 +39,11 @@ export function definedFields({ meter, upstream }: MeterRoute): DefinedField[] {
 }
 
 /** What a meter needs in Zuora Mediation, as text: its event definition, its Deduplicator, its URL. */
-export function meterRecipe(route: MeterRoute, { maxEventAgeMs }: Pick<RelayLimits, 'maxEventAgeMs'>): string {
+export function meterRecipe(route: MeterRoute): string {
   const { meter, upstream } = route
   const fields = definedFields(route)
   const idField = fields.find(({ source }) => source === 'id')?.name ?? ''
   const timeField = fields.find(({ source }) => source === 'at')?.name
-  const ageDays = Math.ceil(maxEventAgeMs / DAY_MS)
   const widths = { name: width(fields, 'name'), type: width(fields, 'type') }
   const rows = fields.map(
     ({ name, type, source }) =>
@@ -57,20 +55,23 @@ export function meterRecipe(route: MeterRoute, { maxEventAgeMs }: Pick<RelayLimi
     ...rows,
     `  Event id: ${idField}`,
     `  Event time: ${timeField ?? 'none of the fields is from "at": add one, or late events count at their arrival'}`,
-    '  First processor: Deduplicator',
-    `    Method: Specific Fields match, on ${idField} alone`,
-    '    Reference time: Processing Time (a retry has the same event time, however late it comes)',
-    `    Strategy: Rolling Duration of ${MAX_WINDOW_DAYS} days; do not reset the window on a duplicate`,
-    ...(ageDays > MAX_WINDOW_DAYS
-      ? [
-          `    Note: limits.maxEventAgeMs lets events of ${ageDays} days in, and Zuora remembers ids for ${MAX_WINDOW_DAYS} days.`,
-        ]
-      : []),
+    ...deduplicator(upstream.dedupWindowDays ?? DEFAULT_WINDOW_DAYS, idField),
     ...(fields.some(({ type }) => type === 'unknown')
       ? ['  Types that are unknown here come from a function or a schema without JSON Schema: set what it returns.']
       : []),
     '',
   ].join('\n')
+}
+
+function deduplicator(windowDays: number, idField: string): string[] {
+  if (windowDays === 0)
+    return ['  No Deduplicator (dedupWindowDays is 0): calls in doubt are parked for you to decide.']
+  return [
+    '  First processor: Deduplicator',
+    `    Method: Specific Fields match, on ${idField} alone`,
+    '    Reference time: Processing Time (a retry has the same event time, however late it comes)',
+    `    Strategy: Rolling Duration of ${windowDays} days, as dedupWindowDays says; no reset on a duplicate`,
+  ]
 }
 
 function width(fields: readonly DefinedField[], key: 'name' | 'type'): number {

@@ -153,6 +153,88 @@ export const ADMIN_PATHS: Paths = {
       problems: [...ADMIN, 'not_found', 'conflict', ...BODY],
     },
   },
+  '/v1/lanes/{lane}/pause': {
+    post: {
+      id: 'pauseLane',
+      summary: 'Stops forwarding of a lane, for all processes, until it is resumed. Events go on being taken.',
+      parameters: [inPath('lane')],
+      body: { schema: object({ reason: text }) },
+      answer: json('Paused.', object({ lane: text, paused: { type: 'boolean' } })),
+      problems: [...ADMIN, 'not_found', ...BODY],
+    },
+  },
+  '/v1/lanes/{lane}/resume': {
+    post: {
+      id: 'resumeLane',
+      summary: 'Lets a paused lane go on.',
+      parameters: [inPath('lane')],
+      answer: json('Resumed.', object({ lane: text, wasPaused: { type: 'boolean' } })),
+      problems: [...ADMIN, 'not_found'],
+    },
+  },
+  '/v1/held': {
+    get: {
+      id: 'readHeld',
+      summary: 'Events beyond a daily cap: stored, acknowledged and not forwarded.',
+      parameters: [query('account'), limit],
+      answer: json('By account and meter.', object({ held: list() })),
+      problems: ADMIN,
+    },
+  },
+  '/v1/held/release': {
+    post: {
+      id: 'releaseHeld',
+      summary: "Forwards an account's events on hold.",
+      body: { schema: object({ account: text }) },
+      answer: json('How many.', object({ released: count })),
+      problems: [...ADMIN, ...BODY],
+    },
+  },
+  '/v1/parked': {
+    get: {
+      id: 'listParked',
+      summary: 'Deliveries that the upstream may have taken and might not recognise: they wait for a decision.',
+      parameters: [query('lane'), limit],
+      answer: json('The parked deliveries.', object({ parked: list() })),
+      problems: ADMIN,
+    },
+  },
+  '/v1/parked/{id}': {
+    post: {
+      id: 'resolveParked',
+      summary: 'Decides: the upstream has it, must get it again, or must not get it.',
+      parameters: [inPath('id')],
+      body: { schema: object({ verdict: { enum: ['accepted', 'resend', 'bury'] } }) },
+      answer: json('Decided.', object({ id: text, verdict: text })),
+      problems: [...ADMIN, 'not_found', ...BODY],
+    },
+  },
+  '/v1/hours': {
+    get: {
+      id: 'readHours',
+      summary: 'What happened, by account, meter and hour. Times are ms since 1970.',
+      parameters: [query('account'), query('meter'), query('from', count), query('until', count), limit],
+      answer: json('The hours.', object({ hours: list() })),
+      problems: ADMIN,
+    },
+  },
+  '/v1/backup': {
+    post: {
+      id: 'backUp',
+      summary: 'Copies the store into admin.backupFolder while the relay works on.',
+      answer: json("The copy's name.", object({ file: text })),
+      problems: [...ADMIN, 'conflict'],
+    },
+  },
+  '/v1/dead-letters/delete': {
+    post: {
+      id: 'deleteDeadLetters',
+      summary: 'Deletes them; the ledger counts them as discarded.',
+      body: { schema: ids },
+      answer: json('How many.', object({ deleted: count })),
+      problems: [...ADMIN, ...BODY],
+    },
+  },
   '/v1/dead-letters/replay': {
     post: {
       id: 'replayDeadLetters',

@@ -1,0 +1,112 @@
+import { join } from 'node:path'
+import { Hono } from 'hono'
+import * as z from 'zod/mini'
+import { isCleanText } from '../clean-text.ts'
+import type { Forwarder } from '../forward/contract.ts'
+import { HttpProblem } from '../problem.ts'
+import type { RelayStore } from '../store/contract.ts'
+import { type AdminDesk, parseLimit, parseWhole } from './admin.ts'
+import type { RelayEnv } from './env.ts'
+
+export interface OperationDeps {
+  readonly store: Pick<
+    RelayStore,
+    | 'pauseLane'
+    | 'resumeLane'
+    | 'heldEvents'
+    | 'releaseHeld'
+    | 'parkedDeliveries'
+    | 'resolveParked'
+    | 'ledgerByHour'
+    | 'backlog'
+    | 'backup'
+  >
+  readonly forwarder: Pick<Forwarder, 'wake' | 'stats'>
+  readonly tenant: string
+  readonly backupFolder: string | undefined
+  readonly clock: () => number
+  readonly desk: AdminDesk
+}
+
+const text = z.string().check(z.refine(isCleanText))
+const pause = z.strictObject({ reason: text })
+const release = z.strictObject({ account: text })
+const verdict = z.strictObject({ verdict: z.enum(['accepted', 'resend', 'bury']) })
+
+/** What an operator does with lanes, events on hold, parked deliveries and the store itself. */
+export function createOperationRoutes(deps: OperationDeps): Hono<RelayEnv> {
+  const { store, forwarder, tenant, backupFolder, clock, desk } = deps
+  const { ask, read } = desk
+  const routes = new Hono<RelayEnv>()
+
+  const requireLane = async (lane: string): Promise<void> => {
+    const lanes = [...forwarder.stats(), ...(await ask(() => store.backlog()))]
+    if (!lanes.some((known) => known.lane === lane)) throw new HttpProblem('not_found', 'There is no such lane.')
+  }
+
+  routes.post('/v1/lanes/:lane/pause', async (c) => {
+    const { reason } = await read(c.req.raw, pause, 'Send {"reason": "…"}: it is shown while the lane is paused.')
+    const lane = c.req.param('lane')
+    await requireLane(lane)
+    await ask(() => store.pauseLane(lane, reason, clock()))
+    return c.json({ lane, paused: true })
+  })
+  routes.post('/v1/lanes/:lane/resume', async (c) => {
+    const lane = c.req.param('lane')
+    await requireLane(lane)
+    const wasPaused = await ask(() => store.resumeLane(lane))
+    forwarder.wake(lane)
+    return c.json({ lane, wasPaused })
+  })
+
+  routes.get('/v1/held', async (c) => {
+    const account = c.req.query('account')
+    const limit = parseLimit(c.req.query('limit'))
+    return c.json({ held: await ask(() => store.heldEvents({ ...(account ? { account } : {}), limit })) })
+  })
+  routes.post('/v1/held/release', async (c) => {
+    const { account } = await read(c.req.raw, release, 'Send {"account": "…"}.')
+    const released = await ask(() => store.releaseHeld({ tenant, account }))
+    forwarder.wake()
+    return c.json({ released })
+  })
+
+  routes.get('/v1/parked', async (c) => {
+    const lane = c.req.query('lane')
+    const limit = parseLimit(c.req.query('limit'))
+    return c.json({ parked: await ask(() => store.parkedDeliveries({ ...(lane ? { lane } : {}), limit })) })
+  })
+  routes.post('/v1/parked/:id', async (c) => {
+    const hint = 'Send {"verdict": "accepted"}, "resend" or "bury": what you found out about the upstream.'
+    const { verdict: decision } = await read(c.req.raw, verdict, hint)
+    const isResolved = await ask(() => store.resolveParked(c.req.param('id'), decision, clock()))
+    if (!isResolved) throw new HttpProblem('not_found', 'No such delivery is parked (any more).')
+    forwarder.wake()
+    return c.json({ id: c.req.param('id'), verdict: decision })
+  })
+
+  routes.get('/v1/hours', async (c) => {
+    const { account, meter, from, until } = c.req.query()
+    const fromMs = parseWhole('from', from, Number.MAX_SAFE_INTEGER)
+    const untilMs = parseWhole('until', until, Number.MAX_SAFE_INTEGER)
+    const filter = {
+      ...(account ? { account } : {}),
+      ...(meter ? { meter } : {}),
+      ...(fromMs === undefined ? {} : { fromMs }),
+      ...(untilMs === undefined ? {} : { untilMs }),
+    }
+    const limit = parseLimit(c.req.query('limit'))
+    return c.json({ hours: await ask(() => store.ledgerByHour({ ...filter, limit })) })
+  })
+
+  routes.post('/v1/backup', async (c) => {
+    if (backupFolder === undefined) {
+      throw new HttpProblem('conflict', 'Set admin.backupFolder first, or run: metertap relay backup FILE.')
+    }
+    // The name is the relay's own: nobody chooses a path over the network.
+    const file = `relay-${new Date(clock()).toISOString().replaceAll(/[:.]/g, '-')}.db`
+    await ask(() => store.backup(join(backupFolder, file)))
+    return c.json({ file })
+  })
+  return routes
+}
