@@ -98,7 +98,11 @@ export interface PageCommands {
   /** Opens tabs of the same origin that listen to this page; resolves when all of them are ready. */
   openCrowd(tabs: { readonly urls: readonly string[] }): void
   /** Asks the same of every tab of the crowd at once; their answers in order. */
-  crowd(ask: { readonly name: CrowdCommand; readonly args: unknown; readonly only?: readonly number[] }): readonly unknown[]
+  crowd(ask: {
+    readonly name: CrowdCommand
+    readonly args: unknown
+    readonly only?: readonly number[]
+  }): readonly unknown[]
 }
 
 export type CrowdCommand = 'start' | 'record' | 'receipts' | 'flush' | 'recordAndStrike' | 'leave' | 'leads'

@@ -8,13 +8,14 @@
  */
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import { type Engine, findEngine, requireEngine } from '../support/engines.ts'
+import { type Engine, requireEngine } from '../support/engines.ts'
 import { type CellResult, MOMENTS } from './contract.ts'
+import { killBrowsers } from './engines/browser.ts'
 import { DRIVERS } from './engines/drivers.ts'
-import { type Cell, runEngine, skipped } from './run.ts'
+import { type Cell, recheck, runEngine, skipped } from './run.ts'
 import { SCENARIOS } from './scenarios/all.ts'
 import { startWorld } from './server/world.ts'
-import { lineOf, tableOf } from './table.ts'
+import { lineOf, summaryOf, tableOf } from './table.ts'
 
 const { values } = parseArgs({
   options: {
@@ -25,8 +26,11 @@ const { values } = parseArgs({
   },
 })
 const { only, quick } = values
-const engines = (quick ? 'chromium' : values.engine).split(',') as Engine[]
-const jsonFile = values.json ?? process.env['METERTAP_MATRIX_JSON']
+const engines = (quick ? 'chromium' : values.engine).split(',').map((name) => {
+  if (!Object.hasOwn(DRIVERS, name)) throw new Error(`--engine: ${name} is none of ${Object.keys(DRIVERS).join(', ')}.`)
+  return name as Engine
+})
+const jsonFile = values.json ?? process.env.METERTAP_MATRIX_JSON
 
 const cells: Cell[] = SCENARIOS.flatMap((scenario) => MOMENTS.map((moment) => ({ scenario, moment })))
   .filter(({ scenario, moment }) => !quick || scenario.quick?.includes(moment))
@@ -38,22 +42,33 @@ const onResult = (result: CellResult): void => {
   console.log(lineOf(result))
 }
 
-await using world = { ...(await startWorld()), [Symbol.asyncDispose]: () => Promise.resolve() }
-const startedMs = performance.now()
-for (const engine of engines) {
-  const driver = DRIVERS[engine]
+/** The reason why this engine cannot be had; undefined when it can. */
+function missing(engine: Engine): string | undefined {
   try {
     requireEngine(engine)
+    return undefined
   } catch (error) {
-    for (const cell of cells) onResult(skipped(engine, cell, (error as Error).message))
-    continue
+    return (error as Error).message
   }
-  await runEngine({ engine, driver, world, cells, onResult })
-  await driver.dispose?.()
 }
+
+const startedMs = performance.now()
+const world = await startWorld()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    killBrowsers()
+    process.exit(1)
+  })
+}
+for (const engine of engines) {
+  const reason = missing(engine)
+  if (reason !== undefined) for (const cell of cells) onResult(skipped(engine, cell, reason))
+  else await runEngine({ engine, driver: DRIVERS[engine], world, cells, onResult })
+}
+const checked = await Promise.all(results.map((result) => recheck(world, result)))
 await world.close()
-console.log(tableOf(results))
-console.log(`${Math.round((performance.now() - startedMs) / 1_000)} s`)
-void findEngine
-if (jsonFile) await writeFile(jsonFile, `${JSON.stringify(results, null, 2)}\n`)
-if (results.some(({ outcome }) => outcome === 'failed')) process.exitCode = 1
+
+console.log(tableOf(checked))
+console.log(summaryOf(checked, performance.now() - startedMs))
+if (jsonFile) await writeFile(jsonFile, `${JSON.stringify(checked, null, 2)}\n`)
+if (checked.some(({ outcome }) => outcome === 'failed')) process.exitCode = 1

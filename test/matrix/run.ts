@@ -40,10 +40,19 @@ export function skipped(engine: Engine, { scenario, moment }: Cell, reason: stri
   return { engine, scenario: scenario.name, moment, outcome: 'skipped', ...NOTHING, durationMs: 0, notes: [reason] }
 }
 
+function accountOf(engine: Engine, scenario: string, moment: Moment): string {
+  return `${engine}-${scenario}-${moment}`.replaceAll(' ', '-')
+}
+
+/** A cell that could not be played to its end. */
+function broken(engine: Engine, cell: Cell, reason: string): CellResult {
+  return { ...skipped(engine, cell, reason), outcome: 'failed' }
+}
+
 async function runCell(run: EngineRun, browser: Browser, cell: Cell): Promise<CellResult> {
   const { engine, world } = run
   const { scenario, moment } = cell
-  const name = `${engine}-${scenario.name}-${moment}`.replaceAll(' ', '-')
+  const name = accountOf(engine, scenario.name, moment)
   const startedMs = performance.now()
   const proxy = await startProxy(world.relay.url)
   const book = new Book()
@@ -63,23 +72,29 @@ async function runCell(run: EngineRun, browser: Browser, cell: Cell): Promise<Ce
   return { engine, scenario: scenario.name, moment, ...verdict, durationMs }
 }
 
+/** Starts the browser if it is not running, and plays the cell; whatever breaks becomes the cell's result. */
+async function attempt(run: EngineRun, browser: Browser, cell: Cell): Promise<CellResult> {
+  try {
+    if (!browser.running) await browser.start()
+    return await runCell(run, browser, cell)
+  } catch (error) {
+    if (error instanceof SkipCell) return skipped(run.engine, cell, error.message)
+    return broken(run.engine, cell, (error as Error).message)
+  }
+}
+
 async function runOn(run: EngineRun, storage: 'plain' | 'small', cells: readonly Cell[]): Promise<void> {
-  if (cells.length === 0) return
   const { driver, engine, world } = run
   const { origin, switchboard } = world
   const profile = join(world.folder, `${engine}-${storage}`)
   const browser = new Browser({ driver, profile, origin, switchboard, smallStorage: storage === 'small' })
   try {
     for (const cell of cells) {
-      if (!browser.running) await browser.start()
-      const result = await runCell(run, browser, cell)
+      const result = await attempt(run, browser, cell)
       run.onResult(result)
-      // A page that hangs must not cost the cells that follow.
-      if (result.outcome === 'failed') await browser.kill()
+      // What one cell left behind must not cost those that follow.
+      if (result.outcome === 'failed') await browser.close()
     }
-  } catch (error) {
-    if (!(error instanceof SkipCell)) throw error
-    for (const cell of cells) run.onResult(skipped(engine, cell, error.message))
   } finally {
     await browser.close()
   }
@@ -88,7 +103,25 @@ async function runOn(run: EngineRun, storage: 'plain' | 'small', cells: readonly
 /** All cells of one engine, one after the other, on one browser for each kind of storage. */
 export async function runEngine(run: EngineRun): Promise<void> {
   const isSmall = ({ scenario }: Cell) => scenario.storage === 'small'
-  const plain = run.cells.filter((cell) => !isSmall(cell))
-  await runOn(run, 'plain', plain)
+  await runOn(
+    run,
+    'plain',
+    run.cells.filter((cell) => !isSmall(cell)),
+  )
   await runOn(run, 'small', run.cells.filter(isSmall))
+  await run.driver.dispose?.()
+}
+
+/** Looks again when all is over: a request that came late may have doubled an event since. */
+export async function recheck(world: World, result: CellResult): Promise<CellResult> {
+  const { engine, scenario, moment, doubled } = result
+  const billed = await world.relay.billed(accountOf(engine, scenario, moment))
+  const late = [...billed.values()].reduce((sum, times) => sum + times - 1, -doubled)
+  if (late === 0) return result
+  return {
+    ...result,
+    outcome: 'failed',
+    doubled: doubled + late,
+    notes: [...result.notes, `${late} events doubled late`],
+  }
 }

@@ -18,7 +18,7 @@ const COLUMNS = [
 function rowOf(result: CellResult): string[] {
   const { scenario, moment, outcome, recorded, durable, refused, received, lost } = result
   const { lostDurable, doubled, resent, requests, notes } = result
-  const tail = [outcome, ...notes].join(': ')
+  const tail = [outcome, ...notes].join(': ').replaceAll(/\s*\n\s*|\|/g, ' ')
   if (outcome === 'skipped') return [scenario, moment, ...Array(COLUMNS.length - 3).fill(''), tail]
   const counts = [recorded, durable, refused, received, lost, lostDurable, doubled, resent, requests]
   return [scenario, moment, ...counts.map(String), tail]
@@ -38,4 +38,15 @@ export function tableOf(results: readonly CellResult[]): string {
     parts.push(`\n### ${engine}\n`, `| ${COLUMNS.join(' | ')} |`, `|${' --- |'.repeat(COLUMNS.length)}`, ...body)
   }
   return parts.join('\n')
+}
+
+/** One line that says it all. */
+export function summaryOf(results: readonly CellResult[], durationMs: number): string {
+  const count = (outcome: CellResult['outcome']) => results.filter((result) => result.outcome === outcome).length
+  const sum = (of: (result: CellResult) => number) => results.reduce((total, result) => total + of(result), 0)
+  const cells = `${results.length} cells: ${count('passed')} passed, ${count('failed')} failed, ${count('skipped')} skipped`
+  const lost = sum(({ lostDurable }) => lostDurable)
+  const doubled = sum(({ doubled: times }) => times)
+  const received = sum((result) => result.received)
+  return `\n${cells}. ${received} events received, ${lost} durable lost, ${doubled} doubled. ${Math.round(durationMs / 1_000)} s.`
 }

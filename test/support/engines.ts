@@ -64,7 +64,7 @@ export function findEngine(engine: Engine): string | undefined {
   const { programs, elsewhere, variable } = ENGINES[engine]
   const named = process.env[variable]
   if (named && isProgram(named)) return named
-  const folders = (process.env['PATH'] ?? '').split(delimiter)
+  const folders = (process.env.PATH ?? '').split(delimiter)
   const paths = programs.flatMap((program) => folders.map((folder) => join(folder, program)))
   return [...paths, ...globSync([...elsewhere])].find(isProgram)
 }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Engine } from '../../support/engines.ts'
 import type { Blow, RecordOrder, StartOptions } from '../contract.ts'
 import type { Browser } from '../engines/browser.ts'
-import type { Held, Proxy } from '../server/proxy.ts'
+import type { FaultProxy, Held } from '../server/proxy.ts'
 import type { PageLine } from '../server/switchboard.ts'
 import type { World } from '../server/world.ts'
 import type { Book } from './book.ts'
@@ -10,7 +10,7 @@ import type { Book } from './book.ts'
 export interface StageParts {
   readonly engine: Engine
   readonly browser: Browser
-  readonly proxy: Proxy
+  readonly proxy: FaultProxy
   readonly book: Book
   readonly world: World
   /** The cell's own account and outbox: cells share a browser, not data. */
@@ -27,7 +27,11 @@ const GONE_BOUND_MS = 2_000
 const LOOK_MS = 50
 
 /** Asks until the answer is yes. @throws Error that says what was waited for. */
-export async function until(what: string, isTrue: () => Promise<boolean>, boundMs: number = DRAIN_BOUND_MS): Promise<void> {
+export async function until(
+  what: string,
+  isTrue: () => Promise<boolean>,
+  boundMs: number = DRAIN_BOUND_MS,
+): Promise<void> {
   const endMs = Date.now() + boundMs
   while (!(await isTrue())) {
     if (Date.now() > endMs) throw new Error(`${what}: not within ${boundMs} ms.`)
@@ -39,7 +43,7 @@ export async function until(what: string, isTrue: () => Promise<boolean>, boundM
 export class Stage {
   readonly engine: Engine
   readonly browser: Browser
-  readonly proxy: Proxy
+  readonly proxy: FaultProxy
   readonly book: Book
   readonly world: World
   readonly name: string

@@ -17,11 +17,17 @@ const START_TIMEOUT_MS = 60_000
 /** What a browser may take to write what it was told before its pages died. */
 const SETTLE_MS = 500
 
+const running = new Set<number>()
 let pages = 0
 
 /** A page id that was never used before. */
 export function newPageId(): string {
   return `p${++pages}`
+}
+
+/** SIGKILL to every browser that runs, for a program that is told to end. */
+export function killBrowsers(): void {
+  for (const pid of running) killAll(processTree(pid))
 }
 
 /** A real browser on a profile of its own, started as a plain process and ended by signals. */
@@ -43,6 +49,7 @@ export class Browser {
     const id = newPageId()
     const url = `${origin}/page?id=${id}`
     this.#process = await driver.launch({ profile, url, smallStorage })
+    if (this.#process.pid !== undefined) running.add(this.#process.pid)
     this.#root = await switchboard.connect(id, START_TIMEOUT_MS)
     await driver.started?.({ profile, url, smallStorage })
   }
@@ -67,6 +74,7 @@ export class Browser {
     const ended = this.running ? once(browser, 'exit') : undefined
     killAll(tree)
     await ended
+    running.delete(browser.pid)
     this.#process = undefined
   }
 
@@ -85,9 +93,11 @@ export class Browser {
     await this.start()
   }
 
+  /** Ends it and forgets its profile; it can be started again on a new one. */
   async close(): Promise<void> {
     await this.kill()
     await this.#freeStorage?.()
+    this.#freeStorage = undefined
     await rm(this.#options.profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
   }
 }

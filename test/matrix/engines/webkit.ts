@@ -4,6 +4,9 @@ import { join } from 'node:path'
 import { requireEngine } from '../../support/engines.ts'
 import type { EngineDriver } from './contract.ts'
 import { type Display, openDisplay } from './display.ts'
+import { mountSmallVolume } from './small-volume.ts'
+
+const SMALL_VOLUME_MIB = 48
 
 let display: Promise<Display> | undefined
 
@@ -29,6 +32,7 @@ export const webkit: EngineDriver = {
     return spawn(requireEngine('webkit'), args, { detached: true, stdio: 'ignore', env })
   },
   isRenderer: (args) => args.includes('WebKitWebProcess'),
+  prepareSmallStorage: (profile) => mountSmallVolume(join(profile, 'data'), SMALL_VOLUME_MIB),
   async dispose() {
     await (await display)?.close()
     display = undefined

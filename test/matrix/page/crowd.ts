@@ -70,7 +70,11 @@ export class Captain {
 }
 
 /** One tab of the crowd. */
-export function joinCrowd(name: string, tab: number, handlers: Readonly<Record<string, (args: never) => unknown>>): void {
+export function joinCrowd(
+  name: string,
+  tab: number,
+  handlers: Readonly<Record<string, (args: never) => unknown>>,
+): void {
   const channel = new BroadcastChannel(name)
   const say = (word: Word) => channel.postMessage(word)
   channel.onmessage = async ({ data }: MessageEvent<Word>) => {

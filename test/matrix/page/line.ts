@@ -13,7 +13,7 @@ async function run(handler: Handler | undefined, args: unknown[]): Promise<{ res
     if (!handler) throw new Error('no such command')
     return { result: await handler(...(args as never[])) }
   } catch (error) {
-    return { error: String((error as Error)?.stack ?? error) }
+    return { error: `${error}` }
   }
 }
 

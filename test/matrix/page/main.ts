@@ -32,7 +32,10 @@ function pollServer(id: string): void {
     held,
     waiting: async () => {
       const runs = await held(subject.outbox)
-      return Math.max(runs.reduce((sum, [, , count]) => sum + count, 0), subject.unsent())
+      return Math.max(
+        runs.reduce((sum, [, , count]) => sum + count, 0),
+        subject.unsent(),
+      )
     },
     requests: () => subject.agent.stats().requests,
     trouble: () => subject.trouble,

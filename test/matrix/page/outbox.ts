@@ -42,9 +42,18 @@ function put(database: IDBDatabase, bytes: number): Promise<boolean> {
   }
   return new Promise((resolve) => {
     const transaction = database.transaction('noise', 'readwrite')
-    transaction.objectStore('noise').add(noise)
     transaction.oncomplete = () => resolve(true)
     transaction.onabort = () => resolve(false)
+    transaction.objectStore('noise').add(noise)
+  })
+}
+
+/** After a refusal, Firefox lets the next transaction do nothing but delete: this is that one. */
+function deleteNothing(database: IDBDatabase): Promise<void> {
+  return new Promise((resolve) => {
+    const transaction = database.transaction('noise', 'readwrite')
+    transaction.objectStore('noise').delete(0)
+    transaction.oncomplete = () => resolve()
   })
 }
 
@@ -60,6 +69,7 @@ export async function fillStorage(): Promise<number> {
         filled += bytes
         if (filled > MAX_FILL_BYTES) throw new RangeError(`${filled} bytes fit: this storage has no limit.`)
       }
+      await deleteNothing(database)
     }
     return filled
   } finally {

@@ -82,8 +82,8 @@ export class Subject {
     outcomes.forEach(({ level, code = '' }, i) => {
       const id = this.#receipts[i]?.id
       if (id === undefined) refused[code] = (refused[code] ?? 0) + 1
-      else if (level === undefined) (failed[code] ??= []).push(id)
-      else (durable[level] ??= []).push(id)
+      else if (level === undefined) failed[code] = [...(failed[code] ?? []), id]
+      else durable[level] = [...(durable[level] ?? []), id]
     })
     return { durable, failed, refused }
   }

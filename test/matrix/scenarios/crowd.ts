@@ -73,7 +73,8 @@ async function play(stage: Stage, moment: Moment): Promise<void> {
   // No tab is told to send: those that live on have to see to it.
   await until('An empty outbox', async () => (await captain.call('held', stage.name)).length === 0)
   const requests = proxy.arrivalsMs.length
-  if (moment === 'after durable') book.expect(requests <= 2 * ALONE + LATITUDE, `${requests} requests for one tab's ${ALONE}`)
+  if (moment === 'after durable')
+    book.expect(requests <= 2 * ALONE + LATITUDE, `${requests} requests for one tab's ${ALONE}`)
   await captain.call('crowd', { name: 'leave', args: { kind: 'close' } })
 }
 

@@ -1,4 +1,4 @@
-import { type Stage, EVENTS } from '../cell/stage.ts'
+import { EVENTS, type Stage } from '../cell/stage.ts'
 import type { Moment } from '../contract.ts'
 import { pass } from '../server/proxy.ts'
 import type { PageLine } from '../server/switchboard.ts'
@@ -52,14 +52,16 @@ async function playQuota(stage: Stage, page: PageLine, moment: Moment): Promise<
     held?.release(pass)
   }
   await stage.recordDurably(page, BIG)
-  book.expect(book.failed.size > 0 || book.levels['memory'] !== undefined, 'no receipt told of the full storage')
+  book.expect(book.failed.size > 0 || book.levels.memory !== undefined, 'no receipt told of the full storage')
   page.tell('flush')
-  await stage.drain(page)
+  if (stage.engine === 'webkit') book.note('here the disk itself is full: nothing can be deleted until it is not')
+  else await stage.drain(page)
   await page.call('freeStorage')
+  const before = book.durable.size
   await stage.recordDurably(page)
+  book.expect(book.durable.size === before + EVENTS.count, 'there is room again, and yet events are not durable')
   page.tell('flush')
   await stage.drain(page)
-  book.expect((await page.call('receipts')).durable['process'] !== undefined, 'nothing was durable after the storage was freed')
 }
 
 const quota: Scenario = {

@@ -35,7 +35,7 @@ export interface Held {
 }
 
 /** A stretch of network between browsers and relay that misbehaves on request. One per cell. */
-export interface Proxy {
+export interface FaultProxy {
   readonly url: string
   /** When each request with events arrived, ms since 1970. */
   readonly arrivalsMs: readonly number[]
@@ -103,7 +103,7 @@ function exchangeOf(relayUrl: string, request: IncomingMessage, body: Buffer, re
   }
 }
 
-class FaultProxy implements Proxy {
+class ProxyServer implements FaultProxy {
   readonly arrivalsMs: number[] = []
   readonly #relayUrl: string
   readonly #queue: Action[] = []
@@ -172,13 +172,13 @@ class FaultProxy implements Proxy {
     const body = await readBody(request)
     const exchange = exchangeOf(this.#relayUrl, request, body, response)
     if (request.method !== 'POST' || !EVENT_PATHS.has(exchange.path)) return exchange.pass()
-    this.arrivalsMs.push(Date.now()); if (process.env['DBG']) console.log(Date.now()%100000, exchange.path, exchange.bytes)
+    this.arrivalsMs.push(Date.now())
     await (this.#queue.shift() ?? this.#always)(exchange)
   }
 }
 
-export async function startProxy(relayUrl: string): Promise<Proxy> {
-  const proxy = new FaultProxy(relayUrl)
+export async function startProxy(relayUrl: string): Promise<FaultProxy> {
+  const proxy = new ProxyServer(relayUrl)
   await proxy.up()
   return proxy
 }
