@@ -28,29 +28,30 @@ export function createCallBudget(allowances: readonly CallAllowance[], clock: ()
     return { capacity, level: capacity, perMs: Math.max(1, calls * SHARE - capacity) / spanMs }
   })
   let filledAtMs = clock()
-  let heldUntilMs = 0
+  let holdMs = 0
 
-  function fill(): number {
+  function fill(): void {
     const nowMs = clock()
-    // A clock that was set back fills nothing until it has caught up with itself: it starts anew from here.
+    // A clock that was set back starts anew from there.
     const passedMs = Math.max(0, nowMs - filledAtMs)
+    holdMs = Math.max(0, holdMs - passedMs)
     for (const bucket of buckets) bucket.level = Math.min(bucket.capacity, bucket.level + passedMs * bucket.perMs)
     filledAtMs = nowMs
-    return nowMs
   }
 
   return {
     waitMs() {
-      const nowMs = fill()
+      fill()
       const waits = buckets.map(({ level, perMs }) => Math.ceil(Math.max(0, 1 - level) / perMs))
-      return Math.max(0, heldUntilMs - nowMs, ...waits)
+      return Math.max(holdMs, ...waits)
     },
     spend() {
       fill()
       for (const bucket of buckets) bucket.level--
     },
     hold(ms) {
-      heldUntilMs = Math.max(heldUntilMs, clock() + ms)
+      fill()
+      holdMs = Math.max(holdMs, ms)
     },
   }
 }

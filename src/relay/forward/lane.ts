@@ -96,7 +96,8 @@ export function createLane(options: LaneOptions): Lane {
   /** What an earlier call has asked for. */
   function restOfLane(): Rest | undefined {
     const leftMs = (resting?.untilMs ?? 0) - clock()
-    if (resting && leftMs > 0) return { ...resting.rest, ms: leftMs }
+    // No longer than it asked for, even when the clock is set back.
+    if (resting && leftMs > 0) return { ...resting.rest, ms: Math.min(leftMs, resting.rest.ms) }
     resting = undefined
     return undefined
   }
