@@ -12,6 +12,9 @@ export interface TokenSourceOptions {
   readonly timeoutMs?: number
 }
 
+/** How long a new token is used at least, whatever this device's clock says. */
+const UNTRUSTED_CLOCK_MS = 30_000
+
 /** The `exp` claim of a JWT in ms, unverified: only the relay judges tokens, this only saves a refused request. */
 export function jwtExpiryMs(token: string): number {
   try {
@@ -46,7 +49,9 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   const renew = async () => {
     try {
       const token = checked(await asked())
-      current = { token, goodUntilMs: jwtExpiryMs(token) - earlyMs }
+      const expiresInMs = jwtExpiryMs(token) - now()
+      // A new token that seems to have ended already: it lives shortly, or the clock is ahead. The relay will say.
+      current = { token, goodUntilMs: now() + Math.max(expiresInMs - earlyMs, UNTRUSTED_CLOCK_MS) }
       return token
     } catch (error) {
       if (error instanceof MetertapError) throw error

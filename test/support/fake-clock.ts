@@ -1,9 +1,14 @@
 /** A clock and its timers, moved by hand: what a real event loop would do, in order of time, without waiting. */
 export interface FakeClock {
+  /** Wall clock, ms since 1970. */
   now(): number
+  /** Never set back, ms. */
+  monotonic(): number
   setTimer(callback: () => void, delayMs: number): () => void
   /** Moves the time on, fires what falls due on the way, and lets promises settle after each. */
   advance(ms: number): Promise<void>
+  /** Sets the wall clock forward or back; timers and the monotonic clock do not notice, as while a machine sleeps. */
+  step(ms: number): void
   /** Delays of the timers that are set, from now, ascending. */
   readonly pendingMs: readonly number[]
 }
@@ -19,30 +24,35 @@ export async function settle(rounds: number = 60): Promise<void> {
 }
 
 export function fakeClock(startMs: number = 1_700_000_000_000): FakeClock {
-  let nowMs = startMs
+  let steadyMs = 0
+  let offsetMs = startMs
   const timers = new Set<Timer>()
   const nextDue = (untilMs: number) =>
     [...timers].filter(({ dueMs }) => dueMs <= untilMs).sort((a, b) => a.dueMs - b.dueMs)[0]
   return {
-    now: () => nowMs,
+    now: () => steadyMs + offsetMs,
+    monotonic: () => steadyMs,
     setTimer(callback, delayMs) {
-      const timer = { dueMs: nowMs + delayMs, callback }
+      const timer = { dueMs: steadyMs + delayMs, callback }
       timers.add(timer)
       return () => void timers.delete(timer)
     },
     async advance(ms) {
-      const untilMs = nowMs + ms
+      const untilMs = steadyMs + ms
       await settle()
       for (let timer = nextDue(untilMs); timer; timer = nextDue(untilMs)) {
         timers.delete(timer)
-        nowMs = Math.max(nowMs, timer.dueMs)
+        steadyMs = Math.max(steadyMs, timer.dueMs)
         timer.callback()
         await settle()
       }
-      nowMs = untilMs
+      steadyMs = untilMs
+    },
+    step(ms) {
+      offsetMs += ms
     },
     get pendingMs() {
-      return [...timers].map(({ dueMs }) => dueMs - nowMs).sort((a, b) => a - b)
+      return [...timers].map(({ dueMs }) => dueMs - steadyMs).sort((a, b) => a - b)
     },
   }
 }

@@ -129,3 +129,20 @@ describe('token source', () => {
     expect(clock.pendingMs).toEqual([])
   })
 })
+
+describe('token source: a clock that is wrong', () => {
+  test('a new token that seems to have ended is used all the same, for a while', async () => {
+    let [nowMs, calls] = [50_000_000, 0]
+    const source = createTokenSource({
+      provide: () => jwt(nowMs - 3_600_000, `user-${calls++}`),
+      now: () => nowMs,
+      setTimer: () => () => {},
+    })
+    const token = await source.get()
+    expect([await source.get(), source.peek(), calls]).toEqual([token, token, 1])
+    nowMs += 30_000
+    expect(source.peek()).toBeUndefined()
+    await source.get()
+    expect(calls).toBe(2)
+  })
+})
