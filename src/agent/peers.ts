@@ -70,9 +70,16 @@ export class Peers {
     this.#leader.stepDown()
   }
 
-  /** Something waits for the sender; said once until it has sent something, unless `again`. */
-  ask(again: boolean): void {
-    if (this.leads || (this.#hasAsked && !again)) return
+  /** Something waits for the sender. */
+  ask(): void {
+    if (this.leads) return
+    this.#hasAsked = false
+    this.#question({ kind: 'flush' })
+  }
+
+  /** Something more waits: said once until the sender has sent something, or this agent asks anyway. */
+  askOnce(): void {
+    if (this.leads || this.#hasAsked) return
     this.#hasAsked = true
     this.#question({ kind: 'flush' })
   }

@@ -115,7 +115,7 @@ export class Sender {
     if (!this.#options.runtime.prerendering()) this.#pausing.resume('prerendering')
     if (this.#pausing.isOwn) peers.stepDown()
     // A trigger may have fired before anybody could be asked.
-    else peers.ask(true)
+    else peers.ask()
   }
 
   /** A group was stored: count it, keep it for the exit path, and see that it gets sent in time. */
@@ -126,7 +126,7 @@ export class Sender {
     this.#options.counters.appended(moreEvents, bytes)
     this.#triggers.appended(events, bytes)
     // At once, since this agent may not live to its next interval.
-    if (!this.#pausing.isOwn) this.#open?.peers.ask(false)
+    if (!this.#pausing.isOwn) this.#open?.peers.askOnce()
   }
 
   /** Sends now if this agent is the sender, else asks the one that is. */
@@ -140,7 +140,7 @@ export class Sender {
     if (this.leads) return open.drainer.drain(FORCING.has(reason))
     if (this.#pausing.isOwn) return
     if (reason === 'manual') await open.peers.flush()
-    else open.peers.ask(true)
+    else open.peers.ask()
   }
 
   /** The application pauses this agent alone: another one of the outbox may become the sender. */
