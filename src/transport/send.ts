@@ -37,12 +37,22 @@ async function post(options: SendOptions, body: string | Uint8Array<ArrayBuffer>
   }
 }
 
-async function token(tokens: TokenSource): Promise<string | Outcome> {
+/** Posts with a token; one that the relay refuses is forgotten. `isRefused`: there was one, and it was. */
+async function postWithToken(
+  options: SendOptions,
+  body: string | Uint8Array<ArrayBuffer>,
+): Promise<{ outcome: Outcome; isRefused: boolean }> {
+  const { tokens } = options
+  let token: string
   try {
-    return await tokens.get()
+    token = await tokens.get()
   } catch (error) {
-    return { kind: 'unauthorized', detail: (error as Error).message }
+    return { outcome: { kind: 'unauthorized', detail: (error as Error).message }, isRefused: false }
   }
+  const outcome = await post(options, body, token)
+  const isRefused = outcome.kind === 'unauthorized'
+  if (isRefused) tokens.invalidate(token)
+  return { outcome, isRefused }
 }
 
 /** Compressed where the platform's compressor is there and sound; else as it is. */
@@ -57,11 +67,6 @@ async function pack(gzip: Gzip | undefined, text: string): Promise<string | Uint
 /** Posts one batch, compressed where the runtime can. A refused token is renewed and the same bytes sent once more. */
 export async function send(options: SendOptions, text: string): Promise<Outcome> {
   const body = await pack(options.gzip, text)
-  const first = await token(options.tokens)
-  if (typeof first !== 'string') return first
-  const outcome = await post(options, body, first)
-  if (outcome.kind !== 'unauthorized') return outcome
-  options.tokens.invalidate(first)
-  const second = await token(options.tokens)
-  return typeof second === 'string' ? post(options, body, second) : second
+  const first = await postWithToken(options, body)
+  return first.isRefused ? (await postWithToken(options, body)).outcome : first.outcome
 }
