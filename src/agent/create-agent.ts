@@ -1,7 +1,7 @@
 import { createNanoEvents } from 'nanoevents'
 import type { Meter } from '../meter/contract.ts'
 import type { DeadLetter, Durability, Outbox } from '../outbox/contract.ts'
-import type { Runtime } from '../runtime/contract.ts'
+import type { LifecycleEvent, Runtime } from '../runtime/contract.ts'
 import type { MetertapError } from '../wire/errors.ts'
 import type { Agent, DeadLetterId, PurgeReceipt, RecordOptions } from './agent.ts'
 import { Counters } from './counters.ts'
@@ -10,6 +10,7 @@ import { Intake } from './intake.ts'
 import { type AgentOptions, readOptions, type Settings } from './options.ts'
 import type { Receipt } from './receipt.ts'
 import { Sender } from './sender.ts'
+import { Spill } from './spill.ts'
 import type { AgentEvents, AgentStats } from './stats.ts'
 
 /** How an outbox's home tells of its troubles. */
@@ -39,6 +40,7 @@ class RunningAgent implements Agent {
   readonly #intake: Intake
   readonly #sender: Sender
   readonly #dead: DeadLetters
+  readonly #spill: Spill
   readonly #opened: Promise<Outbox>
   #outbox: Outbox | undefined
   #durability: Durability | undefined
@@ -59,7 +61,12 @@ class RunningAgent implements Agent {
       onBack: () => intake.wake(),
       onPurged: () => intake.forget(),
     })
-    this.#opened = openOutbox(settings.outbox, this.#watch()).then((outbox) => this.#start(outbox))
+    this.#spill = new Spill(runtime.storage, settings.outbox)
+    const stopSpilling = runtime.onLifecycle((event) => this.#spillOver(event))
+    this.#opened = openOutbox(settings.outbox, this.#watch()).then((outbox) => {
+      stopSpilling()
+      return this.#start(outbox)
+    })
     this.#opened.catch((error) => this.#emit('trouble', { code: 'outbox_unavailable', detail: String(error) }))
     const onChanged = () => this.#sender.changed()
     this.#dead = new DeadLetters({ opened: this.#opened, accountTag: settings.account, onChanged })
@@ -148,10 +155,12 @@ class RunningAgent implements Agent {
     return {
       onDegraded: ({ code, message }) => {
         this.#durability = 'memory'
+        this.#sender.setAlone(true)
         this.#emit('degraded', { code, detail: message })
       },
       onRecovered: () => {
         this.#durability = this.#outbox?.durability
+        this.#sender.setAlone(false)
         this.#emit('recovered', {})
       },
     }
@@ -160,9 +169,30 @@ class RunningAgent implements Agent {
   async #start(outbox: Outbox): Promise<Outbox> {
     this.#outbox = outbox
     this.#durability = outbox.durability
+    const own = this.#intake.unopened()?.head.stream
     this.#intake.attach(outbox)
     await this.#sender.start(outbox)
+    void this.#restore(outbox, own)
     return outbox
+  }
+
+  /** The page goes, and the outbox is not open yet. */
+  #spillOver(event: LifecycleEvent): void {
+    if (event !== 'hidden' && event !== 'pagehide' && event !== 'freeze') return
+    const group = this.#intake.unopened()
+    if (group) this.#spill.keep(group)
+  }
+
+  async #restore(outbox: Outbox, own: string | undefined): Promise<void> {
+    try {
+      if (own !== undefined) {
+        await this.#intake.store()
+        this.#spill.forget(own)
+      }
+      if ((await this.#spill.restore(outbox)) > 0) this.#sender.changed()
+    } catch (error) {
+      this.#emit('trouble', { code: 'outbox_unavailable', detail: String(error) })
+    }
   }
 
   #createIntake(): Intake {

@@ -1,5 +1,5 @@
 import type { Meter } from '../meter/contract.ts'
-import type { Durability, Outbox, Segment, StreamHead } from '../outbox/contract.ts'
+import type { AppendGroup, Durability, Outbox, Segment, StreamHead } from '../outbox/contract.ts'
 import type { Runtime } from '../runtime/contract.ts'
 import type { MetertapError } from '../wire/errors.ts'
 import type { RecordOptions } from './agent.ts'
@@ -85,6 +85,11 @@ export class Intake {
   /** The outbox is open: what was recorded until now goes into it. */
   attach(outbox: Outbox): void {
     this.#tail.attach(outbox)
+  }
+
+  /** See Tail.unopened. */
+  unopened(): AppendGroup | undefined {
+    return this.#tail.unopened()
   }
 
   /** Stores what is in memory. Resolves when it is stored, or has failed and said so. */

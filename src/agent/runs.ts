@@ -40,6 +40,11 @@ export class Runs {
     run.chars += text.length + 1
   }
 
+  /** What waits, left where it is. */
+  get waiting(): readonly Run[] {
+    return this.#runs
+  }
+
   take(): readonly Run[] {
     const runs = this.#runs
     this.#runs = []

@@ -60,6 +60,8 @@ export class Sender {
   readonly #wake: Alarm
   #open: Open | undefined
   #isAway = false
+  /** What cannot be stored is held by this agent alone: no other can send it. */
+  #isAlone = false
   #closed = false
 
   constructor(options: SenderOptions) {
@@ -68,7 +70,7 @@ export class Sender {
     const { now, monotonic, setTimer } = runtime
     const retry = () => this.flush('retry')
     const onChange = (reasons: readonly PauseReason[]) => options.emit('paused', { reasons })
-    const onCounted = () => this.#rounds.keep(!this.#closed && this.leads && options.counters.waiting > 0)
+    const onCounted = () => this.#rounds.keep(!this.#closed && this.#sends && options.counters.waiting > 0)
     this.#pausing = new Pausing({ setTimer, probe: retry, onChange })
     this.#outcomes = new Outcomes({ ...options, now, onCounted })
     this.#tokens = createTokenSource({ provide: settings.token, now, setTimer })
@@ -137,10 +139,16 @@ export class Sender {
     this.#triggers.flushed()
     // Others may have stored, too; while sending goes on, each settlement counts.
     if (!this.#mayRun() || this.nextTryAtMs !== undefined) void this.recount()
-    if (this.leads) return open.drainer.drain(FORCING.has(reason))
+    if (this.#sends) return open.drainer.drain(FORCING.has(reason))
     if (this.#pausing.isOwn) return
     if (reason === 'manual') await open.peers.flush()
     else open.peers.ask()
+  }
+
+  /** Whether the outbox holds events that only this agent sees, since they could not be stored. */
+  setAlone(isAlone: boolean): void {
+    this.#isAlone = isAlone
+    if (isAlone) void this.flush('retry')
   }
 
   /** The application pauses this agent alone: another one of the outbox may become the sender. */
@@ -183,6 +191,10 @@ export class Sender {
     for (const each of [this.#pausing, this.#triggers, this.#pace, this.#rounds, this.#wake]) each.stop()
     this.#open?.stop()
     this.#abort.abort()
+  }
+
+  get #sends(): boolean {
+    return this.leads || this.#isAlone
   }
 
   #createPeers(outbox: Outbox): Peers {
@@ -244,7 +256,7 @@ export class Sender {
   /** What nobody would remind the sender of: windows of the dead, events put off, what a new sender finds. */
   async #lookAround(reason: 'leader' | 'retry'): Promise<void> {
     const open = this.#open
-    if (!open || this.#closed || !this.leads) return
+    if (!open || this.#closed || !this.#sends) return
     const { runtime, head } = this.#options
     try {
       const { outbox } = open
@@ -261,7 +273,7 @@ export class Sender {
   }
 
   #mayRun(): boolean {
-    return !this.#closed && this.leads && this.#pausing.allows
+    return !this.#closed && this.#sends && this.#pausing.allows
   }
 
   #report(settled: Settled): void {

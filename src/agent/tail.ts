@@ -143,6 +143,15 @@ export class Tail {
     this.#last = Promise.all([this.#last, stored]).then(() => {})
   }
 
+  /** What waits for the outbox to open, as the group that it will be; it stays here, too. Undefined when nothing does. */
+  unopened(): AppendGroup | undefined {
+    if (this.#outbox || this.#runs.isEmpty) return undefined
+    const { utf8Length } = this.#options
+    const segments = this.#runs.waiting.map((run) => segmentOf(this.stream, run, utf8Length))
+    const bytes = segments.reduce((sum, segment) => sum + segment.bytes, this.#bytes)
+    return { head: { ...this.head(), bytes }, segments, strict: false }
+  }
+
   /** Writes the tail and waits until every group so far is stored, or has failed and said so. */
   async settled(): Promise<void> {
     this.commit()

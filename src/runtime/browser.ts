@@ -30,6 +30,15 @@ function openChannel(name: string, onMessage: (message: PeerMessage) => void): P
   }
 }
 
+/** Reading the property alone throws where storage is blocked; workers have none. */
+function localStorageOf(): Storage | undefined {
+  try {
+    return globalThis.localStorage
+  } catch {
+    return undefined
+  }
+}
+
 /** The globals of a page or a page's worker, as the agent uses them. Reads them when called, never at import. */
 export function browserRuntime(): Runtime {
   const { fetchLater: later } = globalThis as { fetchLater?: FetchLater }
@@ -48,6 +57,7 @@ export function browserRuntime(): Runtime {
     fetchLater: later?.bind(globalThis),
     gzip: typeof CompressionStream === 'undefined' ? undefined : createGzip(CompressionStream, Response),
     indexedDB: globalThis.indexedDB,
+    storage: localStorageOf(),
     utf8Length: (text) => encoder.encode(text).length,
     online: () => globalThis.navigator?.onLine !== false,
     prerendering: () => (globalThis.document as { prerendering?: boolean } | undefined)?.prerendering === true,

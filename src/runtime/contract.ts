@@ -46,6 +46,8 @@ export interface Runtime {
   /** gzip of a text, or undefined where the runtime has no CompressionStream. */
   gzip: Gzip | undefined
   indexedDB: IDBFactory | undefined
+  /** localStorage, where the page has and may use it. */
+  storage: Storage | undefined
   utf8Length(text: string): number
   online(): boolean
   /** True while the page is rendered in advance and nobody has seen it. */

@@ -70,6 +70,7 @@ export function fakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       return this.isPrerendering
     },
     indexedDB: undefined,
+    storage: undefined,
     utf8Length: (text) => Buffer.byteLength(text),
     online() {
       return this.isOnline

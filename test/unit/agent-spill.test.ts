@@ -1,0 +1,124 @@
+import { describe, expect, test } from 'vitest'
+import { startAgent } from '../../src/agent/create-agent.ts'
+import { Spill } from '../../src/agent/spill.ts'
+import type { Outbox } from '../../src/outbox/contract.ts'
+import { createMemoryOutbox } from '../../src/outbox/memory/open.ts'
+import { calls, streamOf } from '../support/agent-world.ts'
+import { fakeClock, settle } from '../support/fake-clock.ts'
+import { fakeRuntime } from '../support/fake-runtime.ts'
+import { outboxDouble } from '../support/outbox-double.ts'
+import { TinyRelay } from '../support/tiny-relay.ts'
+
+/** localStorage over a map; `room` is how many characters it takes. */
+class FakeStorage implements Storage {
+  readonly #items = new Map<string, string>()
+  readonly #room: number
+  constructor(room = Number.POSITIVE_INFINITY) {
+    this.#room = room
+  }
+  get length(): number {
+    return this.#items.size
+  }
+  key = (index: number): string | null => [...this.#items.keys()][index] ?? null
+  getItem = (key: string): string | null => this.#items.get(key) ?? null
+  setItem = (key: string, text: string): void => {
+    if (text.length > this.#room) throw new DOMException('Full', 'QuotaExceededError')
+    this.#items.set(key, text)
+  }
+  removeItem = (key: string): void => void this.#items.delete(key)
+  clear = (): void => this.#items.clear()
+}
+
+/** A home that counts as lasting, and can be told when to open. */
+function durable(outbox: Outbox): Outbox {
+  return { ...outbox, durability: 'process' }
+}
+
+function page(storage: Storage | undefined, opening: Promise<Outbox>, stream: number) {
+  const clock = fakeClock()
+  const relay = new TinyRelay()
+  const runtime = { ...fakeRuntime({ clock, fetch: relay.fetch, newStreamId: () => streamOf(stream) }), storage }
+  const options = { relay: 'https://relay.test', token: () => 'token', meters: [calls] }
+  const agent = startAgent(options, { runtime, openOutbox: () => opening })
+  return { agent, runtime, relay, clock }
+}
+
+describe('a page that goes before its outbox is open', () => {
+  test('leaves its events for the next one, which sends them once', async () => {
+    const storage = new FakeStorage()
+    const first = page(storage, new Promise(() => {}), 1)
+    for (let n = 0; n < 3; n++) first.agent.record(calls, { n })
+    first.runtime.tell('pagehide')
+    expect(storage.length).toBe(1)
+
+    const outbox = durable(createMemoryOutbox({ random: () => 'device' }))
+    const next = page(storage, Promise.resolve(outbox), 2)
+    await settle()
+    await next.agent.flush()
+    expect(next.relay.ids).toEqual([0, 1, 2].map((seq) => `${streamOf(1)}-${seq}`))
+    expect(storage.length).toBe(0)
+    const [left] = await next.agent.streams()
+    expect(left).toMatchObject({ stream: streamOf(1), recorded: 3, settled: 3 })
+  })
+
+  test('and comes back, stores them itself: nothing is doubled', async () => {
+    const storage = new FakeStorage()
+    const opening = Promise.withResolvers<Outbox>()
+    const { agent, runtime, relay } = page(storage, opening.promise, 1)
+    agent.record(calls, { n: 1 })
+    runtime.tell('hidden')
+    runtime.tell('visible')
+    agent.record(calls, { n: 2 })
+    opening.resolve(durable(createMemoryOutbox({ random: () => 'device' })))
+    await settle()
+    await agent.flush()
+    expect(relay.ids).toEqual([`${streamOf(1)}-0`, `${streamOf(1)}-1`])
+    expect(storage.length).toBe(0)
+  })
+
+  test('once it is open nothing is spilled any more', async () => {
+    const storage = new FakeStorage()
+    const { agent, runtime } = page(storage, Promise.resolve(outboxDouble('process')), 1)
+    await settle()
+    agent.record(calls, { n: 1 })
+    runtime.tell('pagehide')
+    expect(storage.length).toBe(0)
+  })
+
+  test('with nothing recorded leaves nothing', () => {
+    const storage = new FakeStorage()
+    const { runtime } = page(storage, new Promise(() => {}), 1)
+    runtime.tell('pagehide')
+    expect(storage.length).toBe(0)
+  })
+
+  test('without storage, or without room in it, goes on', () => {
+    for (const storage of [undefined, new FakeStorage(10)]) {
+      const { agent, runtime } = page(storage, new Promise(() => {}), 1)
+      agent.record(calls, { n: 1 })
+      expect(() => runtime.tell('pagehide')).not.toThrow()
+    }
+  })
+})
+
+describe('spill', () => {
+  test('stays where it is while the outbox is memory only', async () => {
+    const storage = new FakeStorage()
+    const spill = new Spill(storage, 'metertap')
+    const head = { stream: streamOf(1), accountTag: '', openedAtMs: 1, recorded: 0, bytes: 0, refused: {} }
+    expect(spill.keep({ head, segments: [], strict: false })).toBe(true)
+    expect(await spill.restore(createMemoryOutbox({ random: () => 'd' }))).toBe(0)
+    expect(storage.length).toBe(1)
+  })
+
+  test('what is no group is thrown away, and of another outbox left alone', async () => {
+    const storage = new FakeStorage()
+    storage.setItem('metertap:spill:metertap:x', '{"head":')
+    storage.setItem('metertap:spill:metertap:y', '{"head":{"stream":"z","recorded":1},"segments":[]}')
+    storage.setItem('metertap:spill:other:x', '{}')
+    const outbox = outboxDouble('process')
+    expect(await new Spill(storage, 'metertap').restore(outbox)).toBe(0)
+    expect(outbox.groups).toEqual([])
+    expect(storage.length).toBe(1)
+  })
+})
