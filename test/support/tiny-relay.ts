@@ -29,6 +29,8 @@ export class TinyRelay {
   readonly recorded = new Map<string, number>()
   readonly dropped = new Map<string, Readonly<Record<string, number>>>()
   accepts: (token: string) => boolean = () => true
+  /** A status for requests that are refused for what they hold. */
+  refuses: (segmentText: string) => number | undefined = () => undefined
   /** Changes the answer before it leaves. */
   answer: (answer: Record<string, unknown>) => Record<string, unknown> = (answer) => answer
   readonly #held = new Map<string, Range[]>()
@@ -43,6 +45,8 @@ export class TinyRelay {
     if (typeof fault === 'number') return new Response('', { status: fault })
     if (typeof fault === 'function') await Promise.race([fault(seen), aborted(request.signal)])
     if (seen.token === undefined || !this.accepts(seen.token)) return new Response('', { status: 401 })
+    const refusal = this.refuses(seen.segmentText)
+    if (refusal !== undefined) return new Response('', { status: refusal })
     const answer = this.#take(seen.batch)
     if (fault === 'lost') throw new TypeError('Failed to fetch')
     return Response.json(this.answer(answer))
