@@ -26,6 +26,8 @@ export interface MeterRoute {
     /** The meter's global id, put behind restBase; or a whole "Unique Upload URL" in `url`. */
     readonly meterGlobalId?: string
     readonly url?: string
+    /** The meter's own id, as in `/meters/{meterId}/summary`: the reconciler needs it. Default: meterGlobalId. */
+    readonly meterId?: string
     /** Upstream field name → source. Exactly one field must be 'id': the one the Deduplicator is keyed on. */
     readonly fields: Readonly<Record<string, FieldSource>>
     /**

@@ -3,6 +3,7 @@ import type { ImportFailure, RelayStore } from '../../src/relay/store/contract.t
 import { drain, event, events, ids, request, S1, S2, sumLedger, take } from './relay-store-kit.ts'
 
 const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
 const T0_MS = 1_700_000_100_000
 
 /** What an operator does: dead letters, lanes, the ledger by hour; and what the upstream reports later. */
@@ -198,7 +199,7 @@ export function describeDesk(current: () => RelayStore, reopen: () => Promise<Re
       const second = await take(store, { maxEvents: 2 })
       await store.buryDelivery(second?.id ?? '', 'x', '', at(2))
       const who = { tenant: 'default', account: 'acme', meter: 'api_calls' }
-      const none = { received: 0, forwarded: 0, dead: 0, deduplicated: 0 }
+      const none = { received: 0, forwarded: 0, importFailed: 0, dead: 0, deduplicated: 0 }
       const rows = [
         { ...who, hourMs: at(0) - 1, ...none, received: 5 },
         { ...who, meter: 'storage', hourMs: at(0) - 1, ...none, received: 1 },
@@ -216,16 +217,38 @@ export function describeDesk(current: () => RelayStore, reopen: () => Promise<Re
       for (const key of ['received', 'forwarded', 'dead', 'deduplicated'] as const) {
         expect(rows.reduce((sum, row) => sum + row[key], 0)).toBe(totals[key])
       }
+      // A dead letter that is replayed takes its count back; forwarding that failed later stays forwarding.
+      await store.replayDeadLetters({ account: 'acme' })
+      const third = await take(store, { nowMs: at(3) })
+      await store.acceptDelivery(third?.id ?? '', at(2))
+      const marks = { mark: 'a', markExpiresAtMs: 1e15, needsEdit: false, code: 'import', detail: '' }
+      const failed = { tenant: 'default', stream: S1, seq: 0, meter: 'api_calls', atMs: 1, data: '1', ...marks }
+      expect(await store.buryForwarded(failed, at(3))).toBe('buried')
+      const now = await store.ledgerByHour({ account: 'acme', meter: 'api_calls' })
+      const sum = (key: 'forwarded' | 'importFailed' | 'dead'): number => now.reduce((all, row) => all + row[key], 0)
+      const [row] = await store.ledger({ stream: S1 })
+      expect(now.find(({ hourMs }) => hourMs === at(3) - 1)).toMatchObject({ forwarded: 0, importFailed: 1, dead: 1 })
+      expect([sum('forwarded') - sum('importFailed'), sum('dead')]).toEqual([row?.forwarded, row?.dead])
     })
 
     test('is kept for a bounded time', async () => {
       const store = current()
-      const dayMs = 24 * HOUR_MS
-      await store.accept(request(events(0, 0), { receivedAtMs: T0_MS }))
-      await store.accept(request(events(1, 1), { receivedAtMs: T0_MS + 99 * dayMs }))
+      const onDay = (day: number, seq: number) =>
+        store.accept(request([event(seq)], { receivedAtMs: T0_MS + day * DAY_MS }))
+      await onDay(0, 0)
+      await onDay(99, 1)
       expect(await store.ledgerByHour()).toHaveLength(2)
-      await store.accept(request(events(2, 2), { receivedAtMs: T0_MS + 101 * dayMs }))
-      expect(await store.ledgerByHour()).toHaveLength(2)
+      await onDay(101, 2)
+      expect((await store.ledgerByHour()).map(({ hourMs }) => Math.ceil((hourMs - T0_MS) / DAY_MS))).toEqual([99, 101])
+    })
+
+    test('survives a clock that is far ahead for a while', async () => {
+      const store = current()
+      for (let day = 0; day < 10; day++) {
+        await store.accept(request([event(2 * day)], { receivedAtMs: T0_MS + day * DAY_MS }))
+      }
+      await store.accept(request([event(1)], { receivedAtMs: T0_MS + 10_000 * DAY_MS }))
+      expect(await store.ledgerByHour()).toHaveLength(10)
     })
   })
 

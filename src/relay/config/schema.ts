@@ -1,59 +1,8 @@
 import * as z from 'zod'
 import { METER_NAME } from '../../meter/contract.ts'
-import { byteLength, MIN_SECRET_BYTES } from '../tokens/grant.ts'
+import { credential, fix, isOrigin, isSafeUrl, isUnique, name, secret, strict, url, whole } from './schema-parts.ts'
 
 const FIELD_NAMES = new Set(['id', 'account', 'device', 'meter', 'stream', 'seq', 'at'])
-
-/** Every message says how to mend the key; the key's path is put before it. */
-function fix(text: string): { error: (issue: { input?: unknown }) => string } {
-  return { error: ({ input }) => `${input === undefined ? 'is missing' : 'does not fit'}: ${text}` }
-}
-
-/** An object without other keys: an option that nobody reads is a mistake. */
-function strict<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
-  const known = Object.keys(shape).join(', ')
-  return z.strictObject(shape, {
-    error: (issue) => {
-      if (issue.code === 'unrecognized_keys') return `has an unknown key ${issue.keys.join(', ')}: known are ${known}`
-      return `${issue.input === undefined ? 'is missing' : 'does not fit'}: give an object with ${known}`
-    },
-  })
-}
-
-function parseUrl(text: string): URL | undefined {
-  return URL.canParse(text) ? new URL(text) : undefined
-}
-
-/** https anywhere, http on this machine only: tokens and secrets travel over it. */
-function isSafeUrl(text: string): boolean {
-  const url = parseUrl(text)
-  if (url === undefined || url.username !== '' || url.password !== '') return false
-  const isLoopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(url.hostname)
-  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback)
-}
-
-function isOrigin(text: string): boolean {
-  return parseUrl(text)?.origin === text
-}
-
-const name = (example: string): z.ZodString => {
-  const { error } = fix(`give a text of 1 to 200 characters, such as ${example}`)
-  return z.string({ error }).min(1, { error }).max(200, { error })
-}
-const whole = (from: number, to: number, unit: string): z.ZodNumber => {
-  const { error } = fix(`give a whole number from ${from} to ${to} (${unit})`)
-  return z.int({ error }).min(from, { error }).max(to, { error })
-}
-const url = (text: string, check: (value: string) => boolean): z.ZodString =>
-  z.string(fix(text)).refine(check, fix(text))
-const secret = (variable: string): z.ZodString => {
-  const text = `give at least ${MIN_SECRET_BYTES} random bytes (openssl rand -base64 32), here or as ${variable}`
-  return z.string(fix(text)).refine((value) => byteLength(value) >= MIN_SECRET_BYTES, fix(text))
-}
-const credential = (variable: string): z.ZodString => {
-  const { error } = fix(`give the one of Zuora's OAuth client, here or as ${variable}`)
-  return z.string({ error }).min(1, { error })
-}
 
 function isSchema(value: unknown): boolean {
   const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function'
@@ -87,6 +36,7 @@ const SAFE_URL_FIX = 'give an https:// URL without credentials (http:// on loopb
 const upstreamMeter = strict({
   meterGlobalId: name('the id in the meter’s upload URL').optional(),
   url: url(SAFE_URL_FIX, isSafeUrl).optional(),
+  meterId: name("the meter's own id").optional(),
   fields,
   ordered: z.literal('account', fix("give 'account', or leave it out")).optional(),
   dedupWindowDays: whole(0, 3_650, 'days').optional(),
@@ -213,7 +163,3 @@ export const relaySchema: z.ZodType<unknown> = strict({
   ...fix(PROOF_FIX),
   path: ['grants'],
 })
-
-function isUnique(values: readonly unknown[]): boolean {
-  return new Set(values).size === values.length
-}

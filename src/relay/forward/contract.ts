@@ -5,6 +5,15 @@ import type { RelayStore } from '../store/contract.ts'
 /** Runs the callback once after delayMs; the returned function cancels. */
 export type Timer = (callback: () => void, delayMs: number) => () => void
 
+/**
+ * One question to an endpoint of the upstream other than that for usage. After a 401 once more with a new token.
+ * `failure` says why there is no answer; it is safe to log.
+ */
+export type AskUpstream = (
+  path: string,
+  init: { readonly method: 'GET' | 'POST'; readonly body?: string },
+) => Promise<{ readonly status: number; readonly body: string } | { readonly failure: string }>
+
 export interface ForwarderOptions {
   readonly store: RelayStore
   /** Two lanes per meter: one of its name, and `<meter>:late` for events that are old. */

@@ -8,6 +8,7 @@ import type { HttpDeps } from './http-call.ts'
 import { createLane, type Lane, type LaneOptions } from './lane.ts'
 import { createMapper } from './map-event.ts'
 import { createTokenSource } from './token-source.ts'
+import { setTimer } from './upstream-client.ts'
 import { createZuora, usageUrl } from './zuora.ts'
 
 const DEFAULT_TIMEOUT_MS = 30_000
@@ -97,9 +98,4 @@ function lanesOf(
   })
   const late = { lane: `${meter.name}:late`, wake: lateLane.wake }
   return [createLane({ ...own, lane: meter.name, late, pausedWith: [] }), lateLane]
-}
-
-function setTimer(callback: () => void, delayMs: number): () => void {
-  const timeout = setTimeout(callback, delayMs)
-  return () => clearTimeout(timeout)
 }

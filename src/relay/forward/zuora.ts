@@ -3,8 +3,12 @@ import type { MeterRoute, ZuoraOptions } from '../contract.ts'
 import type { Delivery } from '../store/contract.ts'
 import type { CallBudget } from './call-budget.ts'
 import { classify, describe, parseBody, type Verdict } from './classify.ts'
+import type { AskUpstream } from './contract.ts'
 import { call, type HttpAnswer, type HttpDeps, type HttpInit, type NoAnswer } from './http-call.ts'
 import type { TokenResult, TokenSource } from './token-source.ts'
+
+/** A page of 500 audit entries, each with a row of 64 KiB at most. */
+const MAX_ASKED_BYTES = 32 * 1024 * 1024
 
 /** The upstream, behind its token. */
 export interface Zuora {
@@ -12,8 +16,7 @@ export interface Zuora {
   ready(): Promise<TokenResult>
   /** One upstream call; after a 401 a second one with a new token. */
   send(url: string, delivery: Delivery): Promise<Verdict>
-  /** One question to another endpoint: its answer, or why there is none. After a 401 once more with a new token. */
-  ask(path: string, init: Omit<HttpInit, 'headers'>): Promise<HttpAnswer | { readonly reason: string }>
+  readonly ask: AskUpstream
 }
 
 export interface ZuoraDeps extends HttpDeps {
@@ -61,9 +64,10 @@ export function createZuora({ options, tokens, budget, clock, ...http }: ZuoraDe
       return verdict
     },
     async ask(path, init) {
-      const own = init.body === undefined ? {} : { 'Content-Type': 'application/json' }
-      const result = await withToken(`${restBase}${path}`, { ...init, headers: { ...shared, ...own } })
-      return 'verdict' in result ? result.verdict : result.answer
+      const headers = { ...shared, 'Content-Type': 'application/json' }
+      const result = await withToken(`${restBase}${path}`, { ...init, headers, maxAnswerBytes: MAX_ASKED_BYTES })
+      if ('verdict' in result) return { failure: result.verdict.reason }
+      return 'failure' in result.answer ? { failure: result.answer.reason } : result.answer
     },
   }
 }

@@ -233,9 +233,9 @@ export interface LedgerTotals {
 }
 
 /**
- * What happened to an account's events of one meter within one hour: changes, not levels. An event that is replayed or
- * whose import failed takes its count back in the hour in which that shows, so a figure may be negative; the sum over
- * all hours is the ledger's figure.
+ * What happened to an account's events of one meter within one hour: changes, not levels. Over all hours `received` and
+ * `deduplicated` add up to the ledger's figures, `forwarded − importFailed` and `dead` too; a dead letter that is
+ * replayed or deleted takes its count back in the hour in which that happens, so `dead` may be negative.
  */
 export interface HourRow {
   readonly tenant: string
@@ -245,6 +245,8 @@ export interface HourRow {
   readonly hourMs: number
   readonly received: number
   readonly forwarded: number
+  /** Forwarded in this hour or before, and reported by the upstream as failed in this hour. */
+  readonly importFailed: number
   readonly dead: number
   readonly deduplicated: number
 }

@@ -1,4 +1,4 @@
-import type { Hours } from './hours.ts'
+import type { HourChange, Hours } from './hours.ts'
 import type { Streams } from './streams.ts'
 
 /** Events of one stream and meter to which the same happened. */
@@ -24,18 +24,25 @@ export function createBookkeeping({ streams, hours }: { streams: Streams; hours:
   function enter(outcome: Outcome, credits: readonly Credit[], nowMs: number, sign: 1 | -1): void {
     if (credits.length === 0) return
     streams.credit(outcome, credits, sign)
-    if (outcome === 'discarded' || outcome === 'on_hold') return
+    const name = hourly(outcome, sign)
+    if (name === undefined) return
     for (const list of Map.groupBy(
       credits,
       ({ tenant, account, meter }) => `${tenant}\n${account}\n${meter}`,
     ).values()) {
       const [first] = list as [Credit]
       const sum = list.reduce((total, { count }) => total + count, 0)
-      hours.add(first, nowMs, { [outcome]: sign * sum })
+      hours.add(first, nowMs, { [name]: name === 'importFailed' ? sum : sign * sum })
     }
   }
   return {
     book: (outcome, credits, nowMs) => enter(outcome, credits, nowMs, 1),
     takeBack: (outcome, credits, nowMs) => enter(outcome, credits, nowMs, -1),
   }
+}
+
+/** What the change is called in the ledger by hour. Forwarding that failed later is counted apart: it did happen. */
+function hourly(outcome: Outcome, sign: 1 | -1): keyof HourChange | undefined {
+  if (outcome === 'discarded' || outcome === 'on_hold') return undefined
+  return outcome === 'forwarded' && sign < 0 ? 'importFailed' : outcome
 }

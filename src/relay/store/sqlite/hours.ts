@@ -1,12 +1,14 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { HourFilter, HourRow } from '../contract.ts'
 
+export type HourChange = Partial<Pick<HourRow, 'received' | 'forwarded' | 'importFailed' | 'dead' | 'deduplicated'>>
+
 export interface Hours {
   /** Adds to the hour in which `atMs` lies. */
   add(
     of: { readonly tenant: string; readonly account: string; readonly meter: string },
     atMs: number,
-    change: { received?: number; forwarded?: number; dead?: number; deduplicated?: number },
+    change: HourChange,
   ): void
   list(filter: HourFilter): HourRow[]
 }
@@ -18,22 +20,26 @@ const DEFAULT_LIMIT = 1_000
 /** The ledger by account, meter and hour, for so many days. Adding runs inside a transaction of the caller. */
 export function createHours(db: DatabaseSync, keepDays: number): Hours {
   const upsert = db.prepare(`
-    INSERT INTO hours (hour, account, meter, tenant, received, forwarded, dead, deduplicated)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO hours (hour, account, meter, tenant, received, forwarded, import_failed, dead, deduplicated)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET received = received + excluded.received, forwarded = forwarded + excluded.forwarded,
-      dead = dead + excluded.dead, deduplicated = deduplicated + excluded.deduplicated`)
-  const forget = db.prepare('DELETE FROM hours WHERE hour < ?')
+      import_failed = import_failed + excluded.import_failed, dead = dead + excluded.dead, deduplicated = deduplicated + excluded.deduplicated`)
+  // Two hours at a time: that is little work, and a clock that is far ahead for a while does not cost the whole ledger.
+  const forget = db.prepare('DELETE FROM hours WHERE hour < ? AND hour <= (SELECT min(hour) + 1 FROM hours)')
   const find = db.prepare(`
-    SELECT tenant, account, meter, hour * ${HOUR_MS} AS hourMs, received, forwarded, dead, deduplicated FROM hours
+    SELECT tenant, account, meter, hour * ${HOUR_MS} AS hourMs, received, forwarded,
+      import_failed AS importFailed, dead, deduplicated
+    FROM hours
     WHERE hour >= :from AND hour < :until AND (:account IS NULL OR account = :account)
       AND (:meter IS NULL OR meter = :meter)
     ORDER BY hour, account, meter, tenant LIMIT :limit`)
   let newest = 0
 
   return {
-    add({ tenant, account, meter }, atMs, { received = 0, forwarded = 0, dead = 0, deduplicated = 0 }) {
+    add({ tenant, account, meter }, atMs, change) {
+      const { received = 0, forwarded = 0, importFailed = 0, dead = 0, deduplicated = 0 } = change
       const hour = Math.floor(atMs / HOUR_MS)
-      upsert.run(hour, account, meter, tenant, received, forwarded, dead, deduplicated)
+      upsert.run(hour, account, meter, tenant, received, forwarded, importFailed, dead, deduplicated)
       if (hour <= newest) return
       newest = hour
       forget.run(hour - keepDays * HOURS_PER_DAY)

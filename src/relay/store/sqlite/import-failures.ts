@@ -22,12 +22,14 @@ export function createImportFailures(
     LIMIT 2`)
   const buried = db.prepare('SELECT 1 FROM dead_letters WHERE stream = ? AND seq = ? AND account = ? AND tenant = ?')
 
-  /** The one stream that can be meant; of an event that is still on its way the upstream cannot know. */
+  const used = db.prepare('SELECT 1 FROM nonces WHERE nonce = ?')
+
+  /** The one stream that can be meant. */
   function streamOf({ stream, seq, tenant, account }: ImportFailure): StreamRow | undefined {
     const rows = streams.all({ stream, tenant, account: account ?? null }) as unknown as StreamRow[]
     const [row] = rows
     if (!row || rows.length > 1) return undefined
-    return row.forwarded > 0 && covers(toState(row).held, seq) ? row : undefined
+    return covers(toState(row).held, seq) ? row : undefined
   }
 
   return (failure, nowMs) => {
@@ -35,8 +37,11 @@ export function createImportFailures(
     if (!row) return 'unknown'
     const { stream, seq, meter, atMs, data, code, detail, needsEdit, mark, markExpiresAtMs } = failure
     const { tenant, account, device, last_seen_ms: receivedAtMs } = row
-    if (buried.get(stream, seq, account, tenant)) return 'known'
-    if (!small.useNonce(`import ${mark}`, markExpiresAtMs, nowMs)) return 'known'
+    const nonce = `import ${mark}`
+    if (buried.get(stream, seq, account, tenant) || used.get(nonce)) return 'known'
+    // Of an event that is still on its way the upstream cannot know.
+    if (row.forwarded === 0) return 'unknown'
+    small.useNonce(nonce, markExpiresAtMs, nowMs)
     const credit = [{ tenant, account, stream, meter, count: 1 }]
     books.takeBack('forwarded', credit, nowMs)
     books.book('dead', credit, nowMs)

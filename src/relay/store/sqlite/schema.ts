@@ -140,6 +140,7 @@ const MIGRATIONS: readonly string[] = [
     tenant TEXT NOT NULL,
     received INTEGER NOT NULL DEFAULT 0,
     forwarded INTEGER NOT NULL DEFAULT 0,
+    import_failed INTEGER NOT NULL DEFAULT 0,
     dead INTEGER NOT NULL DEFAULT 0,
     deduplicated INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (hour, account, meter, tenant)
