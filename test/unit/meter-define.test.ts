@@ -45,3 +45,26 @@ describe('defineMeter', () => {
     expect(error.message).toContain('durability')
   })
 })
+
+describe('defineMeter: aggregate', () => {
+  test.each([1_000, 60_000, 86_400_000])('takes windows of %i ms', (windowMs) => {
+    const aggregate = { windowMs, sum: ['quantity'], by: ['feature'] }
+    expect(defineMeter('calls', schema, { aggregate }).options.aggregate).toEqual(aggregate)
+  })
+
+  test.each([
+    [{ windowMs: 999, sum: ['n'] }, 'windowMs'],
+    [{ windowMs: 86_400_001, sum: ['n'] }, 'windowMs'],
+    [{ windowMs: 1_000.5, sum: ['n'] }, 'windowMs'],
+    [{ windowMs: 60_000, sum: [] }, 'sum'],
+    [{ windowMs: 60_000, sum: 'n' }, 'sum'],
+    [{ windowMs: 60_000, sum: ['n'], by: 'feature' }, 'by'],
+    [{ windowMs: 60_000, sum: ['n'], by: [7] }, 'field names'],
+    [{ windowMs: 60_000, sum: ['n'], by: ['n'] }, 'twice'],
+    [true, 'windowMs'],
+  ])('refuses %j', async (aggregate, what) => {
+    const error = await failure(() => defineMeter('calls', schema, { aggregate: aggregate as never }))
+    expect(error.code).toBe('bad_option')
+    expect(error.message).toContain(what)
+  })
+})

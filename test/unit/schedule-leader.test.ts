@@ -90,3 +90,30 @@ describe('leader', () => {
     expect([leader.leads, leader.exclusive, seen.led]).toEqual([true, false, 1])
   })
 })
+
+describe('leader: theft in the moment of the grant', () => {
+  test('of many that seize at once, one leads; the others know that locks work', async () => {
+    const locks = new FakeLocks()
+    const all = [1, 2, 3, 4].map(() => candidate(locks.manager))
+    await settle()
+    for (const { leader } of all.slice(1)) leader.seize()
+    await settle()
+    expect(all.map(({ leader }) => leader.leads)).toEqual([false, false, false, true])
+    expect(all.every(({ leader }) => leader.exclusive)).toBe(true)
+    all[3]?.leader.stepDown()
+    await settle()
+    expect(all.filter(({ leader }) => leader.leads)).toHaveLength(1)
+  })
+
+  test('locks that are always lost are no locks', async () => {
+    let requests = 0
+    const request = () => {
+      requests++
+      return Promise.reject(new DOMException('Lost', 'AbortError'))
+    }
+    const { leader } = candidate({ request } as unknown as LockManager)
+    await settle()
+    expect([leader.leads, leader.exclusive]).toEqual([true, false])
+    expect(requests).toBeLessThan(10)
+  })
+})
