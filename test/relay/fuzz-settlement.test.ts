@@ -64,7 +64,12 @@ class World {
     const headers = { Authorization: `Bearer ${this.token}`, 'Content-Type': 'application/json' }
     const response = await this.relay.request('/v1/events', { method: 'POST', headers, body: text })
     expect(response.status).toBe(200)
-    return wireAnswer.parse(await response.json())
+    const answer = wireAnswer.parse(await response.json())
+    for (const index of [0, 1] as const) {
+      const received = answer.received[STREAMS[index]]
+      if (received !== undefined) expect(received, 'what is answered is what is held').toEqual(await this.held(index))
+    }
+    return answer
   }
 
   async settle(claim: Claim, { received, rejected, retry }: WireAnswer): Promise<void> {

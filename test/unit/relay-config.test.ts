@@ -96,6 +96,28 @@ describe('secrets', () => {
     })
   })
 
+  test('may come from files; the variable goes before its file', () => {
+    const files = { '/run/secrets/zuora': 'secret from a file\n', '/run/secrets/admin': `${ADMIN_KEY}\r\n` }
+    const { METERTAP_ZUORA_CLIENT_SECRET: _, METERTAP_ADMIN_KEY: __, ...rest } = environment
+    const variables = {
+      ...rest,
+      METERTAP_ZUORA_CLIENT_ID_FILE: '/not/read',
+      METERTAP_ZUORA_CLIENT_SECRET_FILE: '/run/secrets/zuora',
+      METERTAP_ADMIN_KEY_FILE: '/run/secrets/admin',
+    }
+    expect(resolve(bare, variables, files)).toMatchObject({
+      upstream: { clientId: 'id from outside', clientSecret: 'secret from a file' },
+      admin: { key: ADMIN_KEY },
+    })
+  })
+
+  test('name the file that cannot be read', () => {
+    const { METERTAP_ADMIN_KEY: _, ...rest } = environment
+    expect(problemsOf(bare, { ...rest, METERTAP_ADMIN_KEY_FILE: '/nowhere' })).toEqual([
+      'METERTAP_ADMIN_KEY_FILE names a file that cannot be read: /nowhere',
+    ])
+  })
+
   test('name the variable when they are in neither', () => {
     expect(problemsOf(bare)).toEqual([
       expect.stringMatching(/^upstream\.clientId is missing: .*METERTAP_ZUORA_CLIENT_ID$/),
@@ -113,6 +135,10 @@ describe('secrets', () => {
   })
 })
 
+const session = {
+  ...{ issuer: 'https://login.example.com', audience: 'usage', jwksUrl: 'https://login.example.com/jwks' },
+  meters: ['calls'],
+}
 const cases: [path: string, value: unknown, problem: RegExp][] = [
   ['publicUrl', undefined, /^publicUrl is missing: give an origin/],
   ['publicUrl', 'http://usage.example.com', /^publicUrl does not fit: .*https/],
@@ -144,7 +170,7 @@ const cases: [path: string, value: unknown, problem: RegExp][] = [
   ['upstream.restBase', 'https://user:pass@rest.zuora.com', /^upstream\.restBase does not fit/],
   ['upstream.environment', 'test', /^upstream\.environment does not fit: give api-sandbox/],
   ['upstream.timeoutMs', 0, /^upstream\.timeoutMs does not fit: give a whole number from 1/],
-  ['grants', [], /^grants does not fit: give at least one/],
+  ['grants', [], /^grants does not fit: give at least one key of "grants" or one issuer of "sessions"/],
   ['grants', [grants[0], grants[0]], /^grants does not fit: give each keyId once/],
   ['grants.0.secret', 'x'.repeat(31), /^grants\[0\]\.secret does not fit: give at least 32 random bytes/],
   ['origins', ['*'], /^origins\[0\] does not fit: give an origin/],
@@ -155,6 +181,31 @@ const cases: [path: string, value: unknown, problem: RegExp][] = [
   ['listen.port', '8787', /^listen\.port does not fit/],
   ['limits.maxDepth', 0, /^limits\.maxDepth does not fit/],
   ['limits.maxEvents', 5, /^limits has an unknown key maxEvents: known are maxWireBytes, maxBodyBytes/],
+  ['tokenLifeS', 599, /^tokenLifeS does not fit: give a whole number from 600 to 900/],
+  ['signingKeyDays', 0, /^signingKeyDays does not fit: give a whole number from 1 to 3650 \(days\)/],
+  ['listen.trustedProxies', -1, /^listen\.trustedProxies does not fit/],
+  ['limits.addressPerMinute', 0, /^limits\.addressPerMinute does not fit/],
+  ['limits.maxInflateRatio', 1, /^limits\.maxInflateRatio does not fit/],
+  ['limits.maxEventsPerAccountPerDay', 0.5, /^limits\.maxEventsPerAccountPerDay does not fit/],
+  ['admin', {}, /^admin\.key is missing: .*METERTAP_ADMIN_KEY/],
+  ['admin', { key: ADMIN_KEY, port: 1 }, /^admin has an unknown key port: known are key, listen, backupFolder/],
+  ['sessions', [{ ...session, audience: '' }], /^sessions\[0\]\.audience does not fit/],
+  [
+    'sessions',
+    [{ ...session, jwksUrl: 'http://a.example.com' }],
+    /^sessions\[0\]\.jwksUrl does not fit: give an https/,
+  ],
+  [
+    'sessions',
+    [{ ...session, algorithms: ['HS256'] }],
+    /^sessions\[0\]\.algorithms\[0\] does not fit: .*no shared secrets/,
+  ],
+  ['sessions', [{ ...session, algorithms: ['none'] }], /^sessions\[0\]\.algorithms\[0\] does not fit/],
+  ['sessions', [{ ...session, meters: ['no meter'] }], /^sessions\[0\]\.meters\[0\] does not fit/],
+  ['sessions', [session, session], /^sessions does not fit: give each issuer once/],
+  ['origins', ['*'], /^origins\[0\] does not fit/],
+  ['origins', ['app://*'], /^origins\[0\] does not fit/],
+  ['origins', ['file://'], /^origins\[0\] does not fit/],
   ['tokenLifeS', 901, /^tokenLifeS does not fit: give a whole number from 600 to 900/],
   ['tenants', 'x', /^the configuration has an unknown key tenants: known are tenant, listen/],
 ]
@@ -169,6 +220,8 @@ test.each([[undefined], [null], [42], [[]]])('%j is no configuration', (config) 
 })
 
 test('what is allowed beside the usual', () => {
+  expect(problemsOf({ ...good, grants: undefined, sessions: [session] })).toEqual([])
+  expect(problemsOf(change('origins', ['app://acme', 'null']))).toEqual([])
   expect(problemsOf(change('publicUrl', 'http://127.0.0.1:8787'))).toEqual([])
   expect(problemsOf(change('publicUrl', 'http://localhost:8787'))).toEqual([])
   expect(problemsOf(change('publicUrl', 'http://[::1]:8787'))).toEqual([])

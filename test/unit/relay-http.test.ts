@@ -206,6 +206,21 @@ describe('other origins', () => {
     expect((await preflight(`${ORIGIN}.evil.com`)).headers.get('access-control-allow-origin')).toBeNull()
   })
 
+  test('Electron’s pages, from files or a scheme of their own, only when they are named', async () => {
+    const allowed = async (one: TestRelay, origin: string): Promise<string | null> => {
+      const headers = { Origin: origin, 'Access-Control-Request-Method': 'POST' }
+      const answer = await one.request('/v1/events', { method: 'OPTIONS', headers })
+      return answer.headers.get('access-control-allow-origin')
+    }
+    const electron = await openTestRelay({ origins: ['app://acme', 'null'] })
+    expect(await allowed(electron, 'app://acme')).toBe('app://acme')
+    expect(await allowed(electron, 'null')).toBe('null')
+    expect(await allowed(electron, 'app://other')).toBeNull()
+    expect(await allowed(relay, 'null')).toBeNull()
+    expect(await allowed(relay, 'app://acme')).toBeNull()
+    await electron.close()
+  })
+
   test('answers and refusals can both be read, Retry-After too', async () => {
     for (const body of [good, 'broken']) {
       const { headers } = await post(body, { Origin: ORIGIN })

@@ -157,6 +157,7 @@ export const relaySchema: z.ZodType<unknown> = strict({
   origins: z.array(origin, fix('give a list of browser origins')),
   admin: admin.optional(),
   limits: limits.optional(),
+  idempotencyWindowDays: whole(1, 400, 'days').optional(),
   tokenLifeS: whole(600, 900, 'seconds').optional(),
   signingKeyDays: whole(1, 3_650, 'days').optional(),
 }).refine(({ grants: keys = [], sessions: issuers = [] }) => keys.length + issuers.length > 0, {

@@ -1,20 +1,18 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Hono } from 'hono'
 import * as z from 'zod/mini'
-import { parseJson } from '../accept/parse-json.ts'
 import { isCleanText } from '../clean-text.ts'
 import type { Forwarder } from '../forward/contract.ts'
-import { createShares } from '../limits/budget.ts'
 import type { Metrics } from '../operate/metrics.ts'
 import { openApi } from '../operate/openapi.ts'
-import { HttpProblem, unavailable } from '../problem.ts'
+import { HttpProblem } from '../problem.ts'
 import type { RelayStore } from '../store/contract.ts'
 import type { KeyRing } from '../tokens/key-ring.ts'
+import { createAdminDesk, parseLimit } from './admin-desk.ts'
 import { createBareApp, type Reporting } from './app.ts'
 import { createDeadLetterRoutes, type DeadLetterDeps } from './dead-letter-routes.ts'
 import type { RelayEnv } from './env.ts'
 import { createOperationRoutes } from './operation-routes.ts'
-import { requireType, withBody } from './read-body.ts'
 import { bearer } from './read-token.ts'
 
 export interface AdminDeps extends Reporting, Omit<DeadLetterDeps, 'desk'> {
@@ -28,19 +26,6 @@ export interface AdminDeps extends Reporting, Omit<DeadLetterDeps, 'desk'> {
   readonly metrics: Metrics
 }
 
-/** What every admin route needs: guarded reads and writes of the store, checked bodies and queries. */
-export interface AdminDesk {
-  /** Errors: HttpProblem unavailable when the store fails. */
-  ask<T>(job: () => Promise<T>): Promise<T>
-  /** Errors: HttpProblem of withBody and parseJson, invalid_request. */
-  read<T>(request: Request, schema: z.ZodMiniType<T>, hint: string): Promise<T>
-}
-
-const DEFAULT_LIMIT = 1000
-const MAX_LIMIT = 10_000
-const MAX_BODY_BYTES = 2 ** 20
-const MAX_OPEN_BYTES = 16 * 2 ** 20
-
 const revocation = z.strictObject({
   account: z.string().check(z.refine(isCleanText)),
   device: z.optional(z.string().check(z.refine(isCleanText))),
@@ -51,7 +36,7 @@ const revocation = z.strictObject({
 export function createAdminApp(deps: AdminDeps): Hono<RelayEnv> {
   const { adminKey, tenant, version, store, forwarder, keys, metrics, clock } = deps
   const app = createBareApp(deps, 'GET /openapi.json lists what there is.')
-  const desk = createDesk(deps)
+  const desk = createAdminDesk(deps)
   const { ask } = desk
   const description = openApi('operator', { url: '/', version })
 
@@ -97,31 +82,6 @@ export function createAdminApp(deps: AdminDeps): Hono<RelayEnv> {
   return app
 }
 
-function createDesk({ log, limits }: AdminDeps): AdminDesk {
-  const caps = {
-    ...{ maxWireBytes: MAX_BODY_BYTES, maxBodyBytes: MAX_BODY_BYTES, maxInflateRatio: limits.maxInflateRatio },
-    ...{ timeoutMs: limits.bodyTimeoutMs, open: createShares(MAX_OPEN_BYTES, MAX_OPEN_BYTES).of('operator') },
-  }
-  return {
-    async ask(job) {
-      try {
-        return await job()
-      } catch (error) {
-        log('error', 'store_failed', { error })
-        throw unavailable('The store cannot be used now: ask again.')
-      }
-    },
-    async read(request, schema, hint) {
-      requireType(request, 'application/json')
-      return await withBody(request, caps, async ({ bytes }) => {
-        const parsed = schema.safeParse(parseJson(bytes, limits.maxValues))
-        if (parsed.success) return parsed.data
-        throw new HttpProblem('invalid_request', hint)
-      })
-    },
-  }
-}
-
 /** Digests have one length, so that the comparison takes the same time for every guess. */
 function requireKey(request: Request, adminKey: string): void {
   if (timingSafeEqual(digest(bearer(request)), digest(adminKey))) return
@@ -134,17 +94,4 @@ function digest(text: string): Buffer {
 
 function filterOf({ account, stream }: Record<string, string>): { account?: string; stream?: string } {
   return { ...(account ? { account } : {}), ...(stream ? { stream } : {}) }
-}
-
-/** Errors: HttpProblem invalid_request. */
-export function parseLimit(text: string | undefined): number {
-  return parseWhole('limit', text, MAX_LIMIT) ?? DEFAULT_LIMIT
-}
-
-/** Errors: HttpProblem invalid_request. */
-export function parseWhole(name: string, text: string | undefined, most: number): number | undefined {
-  if (text === undefined) return undefined
-  const value = /^\d+$/.test(text) ? Number(text) : 0
-  if (value >= 1 && value <= most) return value
-  throw new HttpProblem('invalid_request', `"${name}" is a whole number from 1 to ${most}.`)
 }

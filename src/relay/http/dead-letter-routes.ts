@@ -7,7 +7,7 @@ import type { RelayLimits } from '../contract.ts'
 import type { Forwarder } from '../forward/contract.ts'
 import { HttpProblem } from '../problem.ts'
 import type { DeadLetterFilter, RelayDeadLetter, RelayStore } from '../store/contract.ts'
-import { type AdminDesk, parseLimit, parseWhole } from './admin.ts'
+import { type AdminDesk, parseLimit, parseWhole } from './admin-desk.ts'
 import type { RelayEnv } from './env.ts'
 
 export interface DeadLetterDeps {

@@ -5,7 +5,7 @@ import { isCleanText } from '../clean-text.ts'
 import type { Forwarder } from '../forward/contract.ts'
 import { HttpProblem } from '../problem.ts'
 import type { RelayStore } from '../store/contract.ts'
-import { type AdminDesk, parseLimit, parseWhole } from './admin.ts'
+import { type AdminDesk, parseLimit, parseWhole } from './admin-desk.ts'
 import type { RelayEnv } from './env.ts'
 
 export interface OperationDeps {

@@ -1,7 +1,9 @@
 import * as z from 'zod'
 import { problem, wireAnswer, wireBatch } from '../../wire/contract.ts'
 import { PROBLEMS, type ProblemCode } from '../problem.ts'
-import { ADMIN_PATHS, AGENT_PATHS, type Operation } from './openapi-paths.ts'
+import { AGENT_PATHS } from './openapi-agents.ts'
+import { ADMIN_PATHS } from './openapi-operator.ts'
+import type { Operation } from './openapi-parts.ts'
 
 export interface ApiDescription {
   readonly openapi: '3.1.0'

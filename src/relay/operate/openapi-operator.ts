@@ -1,106 +1,5 @@
-import { tokenRequest } from '../http/token-request.ts'
 import type { ProblemCode } from '../problem.ts'
-
-export interface Operation {
-  readonly id: string
-  readonly summary: string
-  /** Needs no key. */
-  readonly isOpen?: boolean
-  readonly parameters?: readonly unknown[]
-  readonly body?: { readonly type?: string; readonly schema: unknown }
-  readonly answer: { readonly description: string; readonly type?: string; readonly schema: unknown }
-  readonly problems: readonly ProblemCode[]
-}
-
-export type Paths = Readonly<Record<string, Readonly<Record<string, Operation>>>>
-
-const object = (properties: Record<string, unknown> = {}, required = Object.keys(properties)): unknown => ({
-  type: 'object',
-  properties,
-  ...(required.length === 0 ? {} : { required }),
-})
-const text = { type: 'string' }
-const count = { type: 'integer', minimum: 0 }
-const list = (items: unknown = { type: 'object' }): unknown => ({ type: 'array', items })
-const query = (name: string, schema: unknown = text): unknown => ({ name, in: 'query', schema })
-const inPath = (name: string, schema: unknown = text): unknown => ({ name, in: 'path', required: true, schema })
-const json = (description: string, schema: unknown): Operation['answer'] => ({ description, schema })
-
-const BODY: readonly ProblemCode[] = [
-  ...(['not_json', 'not_gzip', 'body_timeout', 'body_too_large', 'inflated_too_large', 'ratio_too_high'] as const),
-  ...(['too_complex', 'unsupported_encoding', 'unsupported_media_type'] as const),
-]
-const LOAD: readonly ProblemCode[] = ['rate_limited', 'overloaded', 'unavailable', 'internal']
-const TOKEN: readonly ProblemCode[] = [
-  ...(['unauthorized', 'token_expired', 'token_revoked', 'wrong_audience', 'wrong_issuer'] as const),
-]
-const BATCH: readonly ProblemCode[] = ['invalid_batch', 'unsupported_version', 'too_many_events']
-const PROOF: readonly ProblemCode[] = [
-  ...(['invalid_request', 'invalid_grant', 'grant_expired', 'grant_used'] as const),
-  ...(['invalid_session', 'session_expired', 'token_revoked'] as const),
-]
-
-const status: Operation['answer'] = json('All is well.', object({ status: text }))
-const batchSchema = { $ref: '#/components/schemas/Batch' }
-const answer = json('What the relay now holds of each stream, what it will not take, and what it wants later.', {
-  $ref: '#/components/schemas/Answer',
-})
-
-export const AGENT_PATHS: Paths = {
-  '/v1/token': {
-    post: {
-      id: 'issueToken',
-      summary: "Swaps the proof of an application's user for an access token of 10 to 15 minutes.",
-      isOpen: true,
-      body: { schema: tokenRequest },
-      answer: json('The token.', object({ token: text, expiresInS: count })),
-      problems: [...PROOF, ...BODY, ...LOAD],
-    },
-  },
-  '/v1/events': {
-    post: {
-      id: 'sendEvents',
-      summary: 'Takes a batch of usage events, plain or gzip; each event has its own verdict.',
-      body: { schema: batchSchema },
-      answer,
-      problems: [...TOKEN, ...BATCH, ...BODY, ...LOAD],
-    },
-  },
-  '/v1/exit': {
-    post: {
-      id: 'sendEventsAtExit',
-      summary: 'The same as a page closes: text/plain needs no preflight; the token is in the body, as "token".',
-      isOpen: true,
-      body: { type: 'text/plain', schema: text },
-      answer,
-      problems: [...TOKEN, ...BATCH, ...BODY, ...LOAD],
-    },
-  },
-  '/livez': {
-    get: { id: 'isAlive', summary: 'Whether the process answers.', isOpen: true, answer: status, problems: [] },
-  },
-  '/readyz': {
-    get: {
-      id: 'isReady',
-      summary: 'Whether the relay can take events now.',
-      isOpen: true,
-      answer: status,
-      problems: ['unavailable', 'overloaded'],
-    },
-  },
-  '/.well-known/jwks.json': {
-    get: {
-      id: 'readKeys',
-      summary: 'The public keys of the access tokens, the next one included.',
-      isOpen: true,
-      answer: json('A JSON Web Key Set.', object({ keys: list() })),
-      problems: [],
-    },
-  },
-  '/openapi.json': {
-    get: { id: 'describeApi', summary: 'This.', isOpen: true, answer: json('OpenAPI 3.1.', object()), problems: [] },
-  },
-}
+import { BODY_PROBLEMS, count, inPath, json, list, object, type Paths, query, text } from './openapi-parts.ts'
 
 const ADMIN: readonly ProblemCode[] = ['unauthorized', 'invalid_request', 'unavailable', 'internal']
 const limit = query('limit', { type: 'integer', minimum: 1, maximum: 10_000 })
@@ -150,7 +49,7 @@ export const ADMIN_PATHS: Paths = {
       parameters: [inPath('id', count)],
       body: { schema: object({ data: {} }) },
       answer: json('The edited letter.', object({ deadLetter: { type: 'object' } })),
-      problems: [...ADMIN, 'not_found', 'conflict', ...BODY],
+      problems: [...ADMIN, 'not_found', 'conflict', ...BODY_PROBLEMS],
     },
   },
   '/v1/lanes/{lane}/pause': {
@@ -160,7 +59,7 @@ export const ADMIN_PATHS: Paths = {
       parameters: [inPath('lane')],
       body: { schema: object({ reason: text }) },
       answer: json('Paused.', object({ lane: text, paused: { type: 'boolean' } })),
-      problems: [...ADMIN, 'not_found', ...BODY],
+      problems: [...ADMIN, 'not_found', ...BODY_PROBLEMS],
     },
   },
   '/v1/lanes/{lane}/resume': {
@@ -187,7 +86,7 @@ export const ADMIN_PATHS: Paths = {
       summary: "Forwards an account's events on hold.",
       body: { schema: object({ account: text }) },
       answer: json('How many.', object({ released: count })),
-      problems: [...ADMIN, ...BODY],
+      problems: [...ADMIN, ...BODY_PROBLEMS],
     },
   },
   '/v1/parked': {
@@ -206,7 +105,7 @@ export const ADMIN_PATHS: Paths = {
       parameters: [inPath('id')],
       body: { schema: object({ verdict: { enum: ['accepted', 'resend', 'bury'] } }) },
       answer: json('Decided.', object({ id: text, verdict: text })),
-      problems: [...ADMIN, 'not_found', ...BODY],
+      problems: [...ADMIN, 'not_found', ...BODY_PROBLEMS],
     },
   },
   '/v1/hours': {
@@ -232,7 +131,7 @@ export const ADMIN_PATHS: Paths = {
       summary: 'Deletes them; the ledger counts them as discarded.',
       body: { schema: ids },
       answer: json('How many.', object({ deleted: count })),
-      problems: [...ADMIN, ...BODY],
+      problems: [...ADMIN, ...BODY_PROBLEMS],
     },
   },
   '/v1/dead-letters/replay': {
@@ -241,7 +140,7 @@ export const ADMIN_PATHS: Paths = {
       summary: 'Puts them back into their lanes, under the same event ids.',
       body: { schema: ids },
       answer: json('How many.', object({ replayed: count })),
-      problems: [...ADMIN, ...BODY],
+      problems: [...ADMIN, ...BODY_PROBLEMS],
     },
   },
   '/v1/revocations': {
@@ -256,7 +155,7 @@ export const ADMIN_PATHS: Paths = {
       summary: 'Revokes everything issued before a time (default: now) to an account, or to one of its devices.',
       body: { schema: object({ account: text, device: text, beforeMs: count }, ['account']) },
       answer: json('What stands now.', object({ revocation: { type: 'object' } })),
-      problems: [...ADMIN, ...BODY],
+      problems: [...ADMIN, ...BODY_PROBLEMS],
     },
   },
   '/v1/signing-keys/replace': {
