@@ -93,7 +93,8 @@ export interface PageCommands {
   upgrade(): void
   /** Fills the origin's storage up to its quota; gives how many bytes it took. */
   fillStorage(): number
-  freeStorage(): void
+  /** Deletes what filled it; true once there is room again. */
+  freeStorage(): boolean
   leave(blow: Blow & { readonly kind: 'close' | 'navigate' }): void
   /** Opens tabs of the same origin that listen to this page; resolves when all of them are ready. */
   openCrowd(tabs: { readonly urls: readonly string[] }): void

@@ -2,7 +2,8 @@
 import type { PageCommands } from '../contract.ts'
 import { Captain, joinCrowd } from './crowd.ts'
 import { listen, strike } from './line.ts'
-import { fillStorage, freeStorage, held, upgrade } from './outbox.ts'
+import { held, upgrade } from './outbox.ts'
+import { fillStorage, freeStorage } from './storage.ts'
 import { Subject } from './subject.ts'
 
 type Commands = {

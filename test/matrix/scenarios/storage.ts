@@ -57,7 +57,7 @@ async function playQuota(stage: Stage, page: PageLine, moment: Moment): Promise<
   page.tell('flush')
   if (stage.engine === 'webkit') book.note('here the disk itself is full: nothing can be deleted until it is not')
   else await stage.drain(page)
-  await page.call('freeStorage')
+  await until('Room', () => page.call('freeStorage'))
   await until('Durable events, now that there is room again', async () => {
     const before = book.durable.size
     await stage.recordDurably(page, ONE)
