@@ -61,7 +61,18 @@ export function fakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
     monotonic: clock.monotonic,
     random: () => 0.5,
     newStreamId,
-    setTimer: (callback, delayMs) => clock.setTimer(() => state.run(callback), delayMs),
+    setTimer(callback, delayMs) {
+      let isCancelled = false
+      // One that has fallen due while the page was frozen can still be cancelled.
+      const run = () => {
+        if (!isCancelled) callback()
+      }
+      const cancel = clock.setTimer(() => state.run(run), delayMs)
+      return () => {
+        isCancelled = true
+        cancel()
+      }
+    },
     queueMicrotask,
     fetch: (input, init) => state.see(fetch(input, init)),
     gzip: undefined,
