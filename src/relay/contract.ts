@@ -125,6 +125,11 @@ export interface RelayOptions {
   /** Without it (and without METERTAP_ADMIN_KEY) there is no admin API. */
   readonly admin?: AdminOptions
   readonly limits?: Partial<RelayLimits>
+  /**
+   * For how many days an idempotency key is known, at least: it is never less than the age and lead that limits allow an
+   * event. At most 400. Default 60.
+   */
+  readonly idempotencyWindowDays?: number
   /** Life of an issued token, s: 600–900. Default 900. */
   readonly tokenLifeS?: number
   /** Days until the next key signs tokens. Default 30. */

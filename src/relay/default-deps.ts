@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import type { RelaySettings } from './config/resolve-config.ts'
 import type { RelayDeps } from './create-relay.ts'
 import { createForwarder } from './forward/create-forwarder.ts'
 import { defaultTracer } from './operate/tracing.ts'
@@ -22,11 +23,20 @@ export function defaultDeps(given: Partial<RelayDeps>): RelayDeps {
   }
   const { clock, random, uuid, log } = deps
   return {
-    openStore: ({ store }) => openSqliteStore({ path: store.sqlite, clock }),
+    openStore: (settings) =>
+      openSqliteStore({ path: settings.store.sqlite, clock, idempotencyWindowDays: keyDays(settings) }),
     createForwarder: (store, { meters, upstream }) =>
       createForwarder({ store, routes: meters, upstream, owner: uuid(), clock, random, fetch: deps.fetch, log }),
     ...deps,
   }
+}
+
+const DAY_MS = 86_400_000
+const DEFAULT_KEY_DAYS = 60
+
+/** Of two events with one key the second may come as late as events are taken, and the first as early. */
+function keyDays({ idempotencyWindowDays = DEFAULT_KEY_DAYS, limits }: RelaySettings): number {
+  return Math.max(idempotencyWindowDays, Math.ceil((limits.maxEventAgeMs + limits.maxEventAheadMs) / DAY_MS))
 }
 
 async function freeDiskBytes(path: string): Promise<number> {

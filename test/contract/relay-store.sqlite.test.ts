@@ -15,7 +15,8 @@ import { drain, events, request, streamId, take } from './relay-store-kit.ts'
 describeRelayStore('SQLite store', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'metertap-store-'))
   return {
-    open: (options = {}) => openSqliteStore({ path: join(folder, 'relay.db'), clock: () => 1_700_000_100_000, ...options }),
+    open: (options = {}) =>
+      openSqliteStore({ path: join(folder, 'relay.db'), clock: () => 1_700_000_100_000, ...options }),
     verify: async () => (await verifyStore(join(folder, 'relay.db'))).problems,
     remove: async () => rmSync(folder, { recursive: true }),
   }

@@ -7,7 +7,14 @@ export interface IdempotencyKeys {
   days(): number
 }
 
+interface Statements {
+  readonly finds: readonly StatementSync[]
+  readonly insert: StatementSync
+}
+
 const DAY_MS = 86_400_000
+/** SQLite's expressions may be 1,000 levels deep. */
+const MAX_TABLES_PER_STATEMENT = 200
 /** A clock that is far ahead for a while must not cost the whole memory. */
 const MAX_DROPS_PER_DAY = 2
 
@@ -21,7 +28,7 @@ export function createIdempotencyKeys(db: DatabaseSync, windowDays: number): Ide
   const names = db.prepare(`
     SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'keys_[0-9]*' ORDER BY name`)
   let seen: { version: unknown; tables: string[] } | undefined
-  let prepared: { day: number; find: StatementSync | undefined; insert: StatementSync; version: unknown } | undefined
+  let prepared: (Statements & { readonly day: number; readonly version: unknown }) | undefined
 
   /** The schema's version tells of tables that a rolled-back transaction or another process made or dropped. */
   function tables(): { version: unknown; tables: string[] } {
@@ -30,7 +37,7 @@ export function createIdempotencyKeys(db: DatabaseSync, windowDays: number): Ide
     return seen as { version: unknown; tables: string[] }
   }
 
-  function prepare(day: number): { find: StatementSync | undefined; insert: StatementSync } {
+  function prepare(day: number): Statements {
     const current = tables()
     if (prepared?.day === day && prepared.version === current.version) return prepared
     const today = tableOf(day)
@@ -38,9 +45,13 @@ export function createIdempotencyKeys(db: DatabaseSync, windowDays: number): Ide
     const { version: made, tables: all } = tables()
     const first = tableOf(day - windowDays)
     const others = all.filter((name) => name >= first && name !== today)
-    const find = others.length === 0 ? undefined : db.prepare(`SELECT ${others.map(hasKey).join(' OR ')} AS known`)
+    const finds: StatementSync[] = []
+    for (let at = 0; at < others.length; at += MAX_TABLES_PER_STATEMENT) {
+      const some = others.slice(at, at + MAX_TABLES_PER_STATEMENT)
+      finds.push(db.prepare(`SELECT ${some.map(hasKey).join(' OR ')} AS known`))
+    }
     const insert = db.prepare(`INSERT INTO ${today} VALUES (?, ?, ?) ON CONFLICT DO NOTHING`)
-    prepared = { day, find, insert, version: made }
+    prepared = { day, finds, insert, version: made }
     return prepared
   }
 
@@ -54,8 +65,8 @@ export function createIdempotencyKeys(db: DatabaseSync, windowDays: number): Ide
 
   return {
     use({ tenant, account }, key, atMs) {
-      const { find, insert } = prepare(Math.floor(atMs / DAY_MS))
-      if (find?.get({ account, key, tenant })?.known === 1) return false
+      const { finds, insert } = prepare(Math.floor(atMs / DAY_MS))
+      if (finds.some((find) => find.get({ account, key, tenant })?.known === 1)) return false
       return insert.run(account, key, tenant).changes === 1
     },
     days: () => tables().tables.length,

@@ -15,8 +15,7 @@ export interface SqliteStoreOptions {
   /** How many separate ranges of numbers a stream may have. Default 1,000. */
   readonly maxRangesPerStream?: number
   /**
-   * For at least so many days an idempotency key is known. Default 62: the oldest event taken (60 days), how far ahead
-   * an event may be (1 day), and a day more.
+   * For at least so many days an idempotency key is known. Default 61: the relay takes events 60 days old and a day ahead.
    */
   readonly idempotencyWindowDays?: number
   /** How many days the ledger by hour reaches back. Default 100. */
@@ -35,7 +34,7 @@ export interface SqliteStoreOptions {
  */
 export function openSqliteStore(options: SqliteStoreOptions): RelayStore {
   const { path, clock, maxRangesPerStream: maxRanges = 1_000, newId = () => v7() } = options
-  const { idempotencyWindowDays = 62, hourlyDays = 100 } = options
+  const { idempotencyWindowDays = 61, hourlyDays = 100 } = options
   const db = openDatabase(path)
   const group = createGroupCommit(db)
   const parts = createStoreParts(db, { newId, idempotencyWindowDays, hourlyDays })

@@ -145,6 +145,7 @@ const MIGRATIONS: readonly string[] = [
     deduplicated INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (hour, account, meter, tenant)
   ) STRICT, WITHOUT ROWID;
+  CREATE INDEX hours_by_account ON hours (account, hour);
 
   CREATE TABLE nonces (nonce TEXT PRIMARY KEY, expires_at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE INDEX nonces_by_expiry ON nonces (expires_at_ms);
