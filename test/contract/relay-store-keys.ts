@@ -105,12 +105,12 @@ export function describeKeys(
     test('a window of years is looked through, table by table', async () => {
       await current().close()
       const store = home().open({ idempotencyWindowDays: 3_000 })
-      for (let day = 0; day < 450; day++) {
+      for (let day = 0; day < 230; day++) {
         const receivedAtMs = DAY_0_MS + day * DAY_MS
         await store.accept(request([keyed(2 * day, `day ${day}`)], { receivedAtMs }))
       }
-      const last = { receivedAtMs: DAY_0_MS + 449 * DAY_MS }
-      for (const day of [0, 199, 200, 449]) {
+      const last = { receivedAtMs: DAY_0_MS + 229 * DAY_MS }
+      for (const day of [0, 199, 200, 229]) {
         expect(await store.accept(request([keyed(2 * day + 1, `day ${day}`)], last))).toMatchObject({ deduplicated: 1 })
       }
       await store.close()
