@@ -78,7 +78,7 @@ function deferralsOf(retry: readonly Deferral[], { segments }: Claim): Deferral[
 function namesAny({ received, rejected }: WireAnswer, { segments }: Claim): boolean {
   return segments.some(({ stream, first, count }) => {
     const isSent = (from: number, to: number) => from <= to && from < first + count && to >= first
-    const ranges = Object.hasOwn(received, stream) ? (received[stream] ?? []) : []
+    const ranges = received[stream] ?? []
     return (
       ranges.some(([from, to]) => isSent(from, to)) ||
       rejected.some((each) => each.stream === stream && isSent(each.seq, each.seq))

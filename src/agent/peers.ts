@@ -74,19 +74,14 @@ export class Peers {
   ask(): void {
     if (this.leads) return
     this.#hasAsked = false
-    this.#question({ kind: 'flush' })
+    this.#question('flush')
   }
 
   /** Something more waits: said once until the sender has sent something, or this agent asks anyway. */
   askOnce(): void {
     if (this.leads || this.#hasAsked) return
     this.#hasAsked = true
-    this.#question({ kind: 'flush' })
-  }
-
-  /** Something waits, and this agent will not be there to hear an answer. */
-  leaveWord(): void {
-    if (!this.leads) this.tell('flush')
+    this.#question('flush')
   }
 
   /** Resolves when the sender has done what it could, or has not answered in time. */
@@ -98,12 +93,14 @@ export class Peers {
         stop()
         resolve()
       })
-      this.#question({ kind: 'flush-now', of })
+      this.#question('flush-now', of)
     })
   }
 
-  tell(kind: 'flush' | 'settled' | 'purged'): void {
-    this.#post({ kind })
+  /** Says it to all, and waits for no answer. */
+  tell(kind: PeerMessage['kind'], of?: string): void {
+    // A closed channel throws.
+    if (!this.#isStopped) this.#channel?.post(of === undefined ? { kind } : { kind, of })
   }
 
   stop(): void {
@@ -115,16 +112,15 @@ export class Peers {
 
   async #takeOffice(): Promise<void> {
     if (!this.leads) return
-    this.#watchdog.heard()
-    this.#post({ kind: 'lead' })
+    this.tell('lead')
     const mine = [...this.#waiting.keys()]
     await this.#options.hooks.onOffice()
     for (const of of mine) this.#answered(of)
   }
 
   /** Whoever sends answers at once; one that does not is replaced. */
-  #question(message: PeerMessage): void {
-    this.#post(message)
+  #question(kind: PeerMessage['kind'], of?: string): void {
+    this.tell(kind, of)
     if (this.#leader.exclusive) this.#watchdog.asked()
   }
 
@@ -143,24 +139,19 @@ export class Peers {
     if (kind === 'idle' && of !== undefined) this.#answered(of)
     if (kind !== 'lead') return
     // Questions to the one before may not have been heard.
-    for (const open of this.#waiting.keys()) this.#post({ kind: 'flush-now', of: open })
+    for (const open of this.#waiting.keys()) this.tell('flush-now', open)
   }
 
   /** Twenty tabs' wishes become one request: the sender's own interval gathers them. */
   async #serve(of: string | undefined): Promise<void> {
-    this.#post({ kind: 'alive' })
+    this.tell('alive')
     if (of === undefined) return this.#options.hooks.onWish()
     await this.#options.hooks.onFlush()
-    this.#post({ kind: 'idle', of })
+    this.tell('idle', of)
   }
 
   #answered(of: string): void {
     this.#waiting.get(of)?.()
     this.#waiting.delete(of)
-  }
-
-  #post(message: PeerMessage): void {
-    // A closed channel throws.
-    if (!this.#isStopped) this.#channel?.post(message)
   }
 }

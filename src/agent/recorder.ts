@@ -74,7 +74,7 @@ export class Recorder {
   #refuse(meter: Meter, cause: unknown): Receipt {
     const error = cause instanceof MetertapError ? cause : thrownByData(meter, cause)
     if (error.code !== 'closed') this.#options.tail.refuse(error.code)
-    this.#options.onRefused(error, String(meter?.name))
+    this.#options.onRefused(error, nameOf(meter))
     return new RefusalReceipt(error)
   }
 }
@@ -84,9 +84,14 @@ function timeOf(at: Date | number): number {
   return typeof at === 'number' || at instanceof Date ? Number(at) : Number.NaN
 }
 
+/** From plain JavaScript it can be anything. */
+function nameOf(meter: Meter): string {
+  return String(meter?.name)
+}
+
 function unknownMeter(meter: Meter): MetertapError {
-  const text = `Meter "${String(meter?.name)}" is not one of this agent's. Add the meter made by defineMeter() to createAgent({ meters }).`
-  return new MetertapError('unknown_meter', text, { meter: String(meter?.name) })
+  const text = `Meter "${nameOf(meter)}" is not one of this agent's. Add the meter made by defineMeter() to createAgent({ meters }).`
+  return new MetertapError('unknown_meter', text, { meter: nameOf(meter) })
 }
 
 function noKeyForSums(meter: Meter): MetertapError {
@@ -96,6 +101,6 @@ function noKeyForSums(meter: Meter): MetertapError {
 
 function thrownByData(meter: Meter, cause: unknown): MetertapError {
   const name = (cause as Error)?.name ?? typeof cause
-  const text = `Meter "${String(meter?.name)}": reading the data or its schema threw a ${name}. The event was not recorded.`
-  return new MetertapError('invalid_data', text, { meter: String(meter?.name) }, cause)
+  const text = `Meter "${nameOf(meter)}": reading the data or its schema threw a ${name}. The event was not recorded.`
+  return new MetertapError('invalid_data', text, { meter: nameOf(meter) }, cause)
 }

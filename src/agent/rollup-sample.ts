@@ -19,13 +19,13 @@ function refuse(meter: Meter, text: string): never {
 function numberOf(meter: Meter, data: Row, field: string): number {
   const value = data[field]
   if (typeof value === 'number' && Number.isFinite(value)) return value
-  return refuse(meter, `${field}: aggregate.sum names it, so it must be a number.`)
+  return refuse(meter, `${field}: aggregate.sum needs a number.`)
 }
 
 function partOf(meter: Meter, data: Row, field: string): unknown {
   const value = data[field]
   if (value === null || ['undefined', 'string', 'number', 'boolean'].includes(typeof value)) return value
-  return refuse(meter, `${field}: aggregate.by names it, so it must be a string, a number, a boolean or null.`)
+  return refuse(meter, `${field}: aggregate.by needs a string, a number, a boolean or null.`)
 }
 
 /** @throws MetertapError `invalid_data`, `async_schema` or `not_json`. */

@@ -1,5 +1,5 @@
 import type { Outbox, Segment, Settled, StreamHead } from '../outbox/contract.ts'
-import type { LifecycleEvent, Runtime } from '../runtime/contract.ts'
+import type { Runtime } from '../runtime/contract.ts'
 import { type Alarm, createAlarm } from '../schedule/alarm.ts'
 import type { FlushReason, PauseReason } from '../schedule/contract.ts'
 import type { Drainer } from '../schedule/drainer.ts'
@@ -9,25 +9,22 @@ import type { TokenSource } from '../transport/contract.ts'
 import { createTokenSource } from '../transport/token-source.ts'
 import type { Counters } from './counters.ts'
 import { createDelivery } from './delivery.ts'
-import { LastWords, type Occasion } from './last-words.ts'
+import { LastWords } from './last-words.ts'
 import type { Settings } from './options.ts'
 import { closeOrphans } from './orphans.ts'
 import { type Emit, Outcomes } from './outcomes.ts'
 import { Pace } from './pace.ts'
+import { createPageLife, type PageLife, type PageLifeOptions } from './page-life.ts'
 import { Pausing } from './pausing.ts'
 import { Peers } from './peers.ts'
 
-export interface SenderOptions {
+export interface SenderOptions extends Pick<PageLifeOptions, 'onAway' | 'onBack'> {
   readonly settings: Settings
   readonly runtime: Runtime
   readonly counters: Counters
   /** This agent's own stream, for the exit path. */
   readonly head: () => StreamHead
   readonly emit: Emit
-  /** The page may be gone soon: stores what is in memory. `isFinal`: it is being put aside. Resolves when it is stored. */
-  readonly onAway: (isFinal: boolean) => Promise<void>
-  /** The page is used again. */
-  readonly onBack: () => void
   /** Another agent has erased what waits. */
   readonly onPurged: () => void
 }
@@ -56,10 +53,10 @@ export class Sender {
   readonly #triggers: Triggers
   readonly #pace: Pace
   readonly #rounds: Rounds
+  readonly #pageLife: PageLife
   /** Rings when events that were hidden are visible again: they have no other reason to be looked at. */
   readonly #wake: Alarm
   #open: Open | undefined
-  #isAway = false
   /** What cannot be stored is held by this agent alone: no other can send it. */
   #isAlone = false
   #closed = false
@@ -81,6 +78,20 @@ export class Sender {
     this.#pace = new Pace({ triggers: this.#triggers, pauses, setTimer, onHoldOver: () => void this.flush('resume') })
     this.#rounds = createRounds({ setTimer, look: () => void this.#lookAround('retry') })
     this.#wake = createAlarm({ monotonic, setTimer, ring: () => void retry() })
+    this.#pageLife = createPageLife({
+      ...options,
+      tokens: this.#tokens,
+      lastWords: this.#lastWords,
+      offline,
+      open: () => (this.#closed ? undefined : this.#open),
+      mayRun: () => this.#mayRun(),
+      onBack: () => {
+        options.onBack()
+        this.#stand()
+      },
+      onActivated: () => this.resume('prerendering'),
+      flush: (reason) => void this.flush(reason),
+    })
     if (!runtime.online()) offline.begin()
     if (runtime.prerendering()) this.pause('prerendering')
   }
@@ -103,7 +114,7 @@ export class Sender {
     const device = await outbox.deviceId().catch(() => 'unknown')
     await this.#outcomes.count(outbox)
     if (this.#closed) return
-    const unsubscribe = this.#options.runtime.onLifecycle((event) => this.#onLifecycle(event))
+    const unsubscribe = this.#options.runtime.onLifecycle((event) => this.#pageLife.hear(event))
     const peers = this.#createPeers(outbox)
     const drainer = this.#createDrainer(outbox, device, peers)
     const stop = () => {
@@ -269,7 +280,7 @@ export class Sender {
   }
 
   #stand(): void {
-    if (!this.#pausing.isOwn && !this.#isAway) this.#open?.peers.stand()
+    if (!this.#pausing.isOwn && !this.#pageLife.isAway) this.#open?.peers.stand()
   }
 
   #mayRun(): boolean {
@@ -279,53 +290,5 @@ export class Sender {
   #report(settled: Settled): void {
     this.#outcomes.settled(settled)
     void this.recount()
-  }
-
-  #onLifecycle(event: LifecycleEvent): void {
-    switch (event) {
-      case 'offline':
-        this.#pausing.offline.begin()
-        break
-      case 'online':
-        this.#pausing.offline.end()
-        void this.flush('online')
-        break
-      case 'activated':
-        this.resume('prerendering')
-        break
-      case 'hidden':
-        this.#leave(event)
-        break
-      case 'pagehide':
-      case 'freeze':
-        this.#isAway = true
-        this.#leave(event)
-        // A page that is put aside must not keep the lock from those that live.
-        this.#open?.peers.stepDown()
-        break
-      default:
-        this.#isAway = false
-        this.#options.onBack()
-        this.#stand()
-        void this.flush('visible')
-    }
-  }
-
-  #leave(event: 'hidden' | 'pagehide' | 'freeze'): void {
-    const isFinal = event !== 'hidden'
-    const maySpeak = this.#mayRun()
-    const stored = this.#options.onAway(isFinal)
-    // Only the sender speaks; what other agents stored is safe in the outbox that it reads.
-    if (maySpeak) {
-      this.#options.counters.flushed(event)
-      void this.#lastWords.leave(() => this.#occasion(isFinal), stored)
-    } else this.#open?.peers.leaveWord()
-  }
-
-  #occasion(isFinal: boolean): Occasion | undefined {
-    const token = this.#tokens.peek()
-    if (!this.#open || token === undefined || this.#closed || this.#isAway !== isFinal) return undefined
-    const { outbox, device } = this.#open
-    return { outbox, device, token, isFinal }
   }
 }

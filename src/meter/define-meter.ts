@@ -9,10 +9,10 @@ function checkAggregate(name: string, { windowMs, sum, by = [] }: Aggregate): vo
   if (!Number.isSafeInteger(windowMs) || windowMs < 1_000 || windowMs > 86_400_000) {
     refuse('aggregate.windowMs must be a whole number of milliseconds from 1,000 to 86,400,000.')
   }
-  if (!Array.isArray(sum) || sum.length === 0) refuse('aggregate.sum must name at least one field.')
-  if (!Array.isArray(by)) refuse('aggregate.by must be a list of field names.')
-  const fields = [...sum, ...by]
-  if (fields.some((field) => typeof field !== 'string')) refuse('aggregate.sum and aggregate.by must be field names.')
+  const fields = Array.isArray(sum) && Array.isArray(by) && sum.length > 0 ? [...sum, ...by] : [undefined]
+  if (fields.some((field) => typeof field !== 'string')) {
+    refuse('aggregate.sum and aggregate.by must be lists of field names, sum with one at least.')
+  }
   if (new Set(fields).size < fields.length) refuse('aggregate names a field twice.')
 }
 

@@ -91,7 +91,10 @@ export function fakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       return () => void listeners.delete(listener)
     },
     locks: locks && seenFrom(state, locks),
-    openChannel: (name, onMessage) => channels?.open(name, (message) => state.run(() => onMessage(message))),
+    openChannel(name, onMessage) {
+      const channel = channels?.open(name, (message) => state.run(() => onMessage(message)))
+      return channel && { ...channel, post: (message) => state.run(() => channel.post(message)) }
+    },
     reportError: (error) => void reported.push(error),
   }
 }

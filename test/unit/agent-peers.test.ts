@@ -69,9 +69,11 @@ describe('many tabs', () => {
   test.each(['hidden', 'pagehide', 'freeze'] as const)('a follower that leaves by %s leaves word', async (event) => {
     const w = world()
     const [, b] = await pages(w, 2)
+    await w.clock.advance(10_000)
     b?.agent.record(calls, { n: 1 })
+    await null
     b?.runtime.tell(event)
-    await settle()
+    // Gone before anything can tell it that the event is stored.
     b?.crash()
     await w.clock.advance(5_000)
     expect(w.relay.events.size).toBe(1)
@@ -248,13 +250,14 @@ describe('flush() of a follower', () => {
 
   test('outlives a change of the sender', async () => {
     const w = world()
-    const [a, b] = (await pages(w, 3)) as [Page, Page, Page]
+    const [a, b, c] = (await pages(w, 3)) as [Page, Page, Page]
     w.relay.faults.push(() => new Promise<void>(() => {}))
-    b.agent.record(calls, { n: 1 })
-    const flushed = b.agent.flush()
+    c.agent.record(calls, { n: 1 })
+    const [flushed, own] = [c.agent.flush(), b.agent.flush()]
     await settle()
     a.crash()
-    expect([await isSettled(flushed), w.relay.events.size]).toEqual([true, 1])
+    expect([await isSettled(flushed), w.relay.events.size, b.agent.stats().sender]).toEqual([true, 1, true])
+    expect(await isSettled(own), 'one that has become the sender itself').toBe(true)
   })
 
   test('ends with close(), and leaves no timer', async () => {
