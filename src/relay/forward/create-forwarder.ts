@@ -12,7 +12,7 @@ import { setTimer } from './upstream-client.ts'
 import { createZuora, usageUrl } from './zuora.ts'
 
 const DEFAULT_TIMEOUT_MS = 30_000
-const LEASE_MARGIN_MS = 10_000
+const MAX_LEASE_MARGIN_MS = 10_000
 const DEFAULT_CALLS_IN_FLIGHT = 8
 const DEFAULT_WINDOW_DAYS = 30
 
@@ -71,7 +71,7 @@ function createLanes(options: ForwarderOptions, timer: Timer, stopped: AbortSign
     ...{ clock, timer, zuora, budget, gzip, lingerMs, limits },
     maxCallsInFlight: upstream.maxCallsInFlight ?? DEFAULT_CALLS_IN_FLIGHT,
     // A step makes at most two token requests and two calls; only then may another process send the same again.
-    leaseMs: 4 * timeoutMs + LEASE_MARGIN_MS,
+    leaseMs: 4 * timeoutMs + Math.min(timeoutMs, MAX_LEASE_MARGIN_MS),
   }
   return new Map(routes.flatMap((route) => lanesOf(route, restBase, shared).map((lane) => [lane.stats().lane, lane])))
 }

@@ -1,0 +1,127 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import type { ZuoraStandIn } from '../../demo/zuora/contract.ts'
+import { startZuoraStandIn } from '../../demo/zuora/server.ts'
+import { openSqliteStore } from '../../src/relay/store/sqlite/open-sqlite-store.ts'
+import { verifyStore } from '../../src/relay/store/sqlite/verify-store.ts'
+import { createMortalRelay, type MortalRelay } from './support/kill-again.ts'
+import { createTirelessAgent, EVENTS_PER_BATCH, type TirelessAgent } from './support/tireless-agent.ts'
+
+const KILLS = process.env.METERTAP_LONG ? 100 : 5
+const MAX_LIFE_MS = 1_500
+const ACCOUNTS = ['acme', 'globex']
+
+test(`kill -9 at ${KILLS} random moments under load: each acknowledged event is billed exactly once`, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'metertap-kill-'))
+  const path = join(folder, 'relay.db')
+  const zuora = await startZuoraStandIn({
+    clients: [{ clientId: 'id', clientSecret: 'client-secret' }],
+    meters: [
+      {
+        id: 'calls',
+        fields: {
+          UsageIdentifier: { type: 'string' },
+          CustomerId: { type: 'string' },
+          UsageDate: { type: 'date' },
+          Quantity: { type: 'integer' },
+        },
+        deduplicator: { field: 'UsageIdentifier' },
+      },
+    ],
+    // Calls that take their time are cut by the kills; answers that are lost put others in doubt.
+    faults: [
+      { kind: 'slow', delayMs: 60, when: 'after', probability: 0.5 },
+      { kind: 'answer-lost', probability: 0.05 },
+      { kind: 'status', status: 503, stored: true, probability: 0.05 },
+    ],
+  })
+  const relay = createMortalRelay(path, zuora.url)
+  const agents = ACCOUNTS.flatMap((account) =>
+    ['d1', 'd2'].map((device) => createTirelessAgent(relay, account, device)),
+  )
+  const running = agents.map((agent) => agent.run())
+  try {
+    await killAgainAndAgain(relay, path, agents)
+    const calls = zuora.ledger.calls().length
+    // The last one lives on: it takes what the agents still have, and forwards everything.
+    for (const agent of agents) agent.stop()
+    await Promise.all(running)
+    const totals = await forwarded(relay)
+    expect(await relay.stop()).toBe(0)
+    expectBilledOnce(zuora, agents, totals)
+    expect(await verifyStore(path)).toMatchObject({ ok: true, eventsOnTheWay: 0 })
+    console.info(
+      `${KILLS} kills: ${totals.received} events, ${calls} calls, ${zuora.ledger.totals('calls').deduplicated} resent rows caught`,
+    )
+  } finally {
+    for (const agent of agents) agent.stop()
+    await relay.kill()
+    await zuora.close()
+    rmSync(folder, { recursive: true })
+  }
+})
+
+async function killAgainAndAgain(relay: MortalRelay, path: string, agents: readonly TirelessAgent[]): Promise<void> {
+  for (let kill = 0; kill < KILLS; kill++) {
+    const { listens } = relay.start()
+    // One in four dies while it starts, the others at work.
+    if (Math.random() < 0.75) await listens
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * MAX_LIFE_MS))
+    await relay.kill()
+    await expectSound(path, agents)
+  }
+  await relay.start().listens
+}
+
+/** What a dead relay leaves behind: a sound store, with whole batches only, all that was acknowledged among them. */
+async function expectSound(path: string, agents: readonly TirelessAgent[]): Promise<void> {
+  const { problems } = await verifyStore(path)
+  expect(problems).toEqual([])
+  const store = openSqliteStore({ path, clock: Date.now })
+  try {
+    for (const { stream, plain, keyed } of agents) {
+      const [row] = await store.ledger({ stream })
+      const received = row?.received ?? 0
+      expect(received % EVENTS_PER_BATCH).toBe(0)
+      expect(received).toBeGreaterThanOrEqual(plain.length + keyed.size)
+      expect(received).toBeLessThanOrEqual(plain.length + keyed.size + EVENTS_PER_BATCH)
+    }
+  } finally {
+    await store.close()
+  }
+}
+
+/** Waits until nothing is on its way. */
+async function forwarded(relay: MortalRelay): Promise<Record<string, number>> {
+  for (;;) {
+    const totals = await relay.totals()
+    const { received, forwarded: sent, deduplicated, dead } = totals as Record<string, number>
+    if (received === (sent as number) + (deduplicated as number) + (dead as number)) return totals
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}
+
+function expectBilledOnce(zuora: ZuoraStandIn, agents: readonly TirelessAgent[], totals: Record<string, number>): void {
+  const billed = zuora.ledger.totals('calls')
+  const plain = agents.flatMap((agent) => agent.plain)
+  expect(plain.filter((id) => !zuora.ledger.has('calls', id))).toEqual([])
+  // Of an account's two events with one key exactly one is there.
+  let keys = 0
+  for (let account = 0; account < ACCOUNTS.length; account++) {
+    const devices = agents.slice(2 * account, 2 * account + 2)
+    for (const key of new Set(devices.flatMap(({ keyed }) => [...keyed.keys()]))) {
+      const ids = devices.flatMap(({ keyed }) => keyed.get(key) ?? [])
+      expect(ids.filter((id) => zuora.ledger.has('calls', id))).toHaveLength(1)
+      keys++
+    }
+  }
+  expect(billed).toMatchObject({ billable: plain.length + keys, duplicates: 0, failedLater: 0, refused: 0 })
+  const sent = agents.reduce((sum, agent) => sum + agent.plain.length + agent.keyed.size, 0)
+  expect(totals).toMatchObject({
+    ...{ recorded: sent, received: sent, missing: 0, rejected: 0, dead: 0 },
+    ...{ forwarded: plain.length + keys, deduplicated: sent - plain.length - keys },
+  })
+  expect(totals.deduplicated).toBeGreaterThan(0)
+}
