@@ -44,7 +44,10 @@ export interface Agent {
    * a backoff chosen by the agent is cut short, a Retry-After of the relay is not.
    */
   flush(): Promise<void>
-  /** Stops sending until resume() with the same reason; recording goes on. */
+  /**
+   * This agent sends nothing until resume() with the same reason; recording goes on. Other agents of the same outbox and
+   * account go on too, and send its events: to stop them all, pause each.
+   */
   pause(reason: PauseReason): void
   resume(reason: PauseReason): void
   /**

@@ -212,7 +212,7 @@ export class Sender {
     const { settings, runtime, head } = this.#options
     return new Peers({
       runtime,
-      name: `metertap:${encodeURIComponent(settings.outbox)}:${encodeURIComponent(settings.account)}`,
+      name: `metertap:${settings.outbox}:${encodeURIComponent(settings.account)}`,
       isShared: outbox.durability !== 'memory',
       own: () => head().stream,
       hooks: {
