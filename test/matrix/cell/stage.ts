@@ -82,20 +82,27 @@ export class Stage {
     this.book.receipts(await page.call('receipts'))
   }
 
-  /** Records and strikes in one task; resolves when the page has told its ids, and `react` has run. */
-  async strikeWhileRecording(page: PageLine, blow: Blow, react: () => void | Promise<void> = () => {}): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
+  /**
+   * Records and strikes in one task; resolves when the page has told its ids, and `react` has run. Gives the ids whose
+   * append was issued before the blow.
+   */
+  async strikeWhileRecording(
+    page: PageLine,
+    blow: Blow,
+    react: () => void | Promise<void> = () => {},
+  ): Promise<readonly string[]> {
+    const { promise, resolve, reject } = Promise.withResolvers<readonly string[]>()
     page.onStrike(async (ids) => {
       this.book.record(ids)
       try {
         await react()
-        resolve()
+        resolve(ids.slice(0, Math.floor(EVENTS.count / 2)))
       } catch (error) {
         reject(error as Error)
       }
     })
     page.tell('recordAndStrike', { ...EVENTS, blow })
-    await promise
+    return promise
   }
 
   /** A later visit: notes what the outbox kept, then lets an agent empty it. */

@@ -7,6 +7,8 @@ import type { Scenario } from './contract.ts'
 
 /** A way for a page to end, and what comes after it. */
 interface Exit {
+  /** The browser outlives the page: an append that was issued is carried out. */
+  readonly keepsIssued?: boolean
   readonly blow: Blow
   /** Ends the page from outside. */
   end(page: PageLine): void | Promise<void>
@@ -28,20 +30,26 @@ async function playInFlight(stage: Stage, page: PageLine, { blow, end, next }: E
   await stage.comeBack(await next())
 }
 
-async function play(stage: Stage, moment: Moment, exit: Exit): Promise<void> {
-  const { blow, end, next } = exit
-  const page = await stage.visit()
-  if (moment === 'before durable') {
-    const kill = () => (blow.kind === 'killed' ? end(page) : undefined)
-    await stage.strikeWhileRecording(page, blow, kill)
-    // The agent commits its append within the task that recorded, so a page that ends in order takes nothing with it.
-    stage.book.nothingMayBeLost = stage.engine === 'chromium' && blow.kind !== 'killed'
-  } else {
-    await stage.recordDurably(page)
-    if (moment === 'in flight') return playInFlight(stage, page, exit)
-    await end(page)
-  }
+/** The page goes in the task that records: half of the events have their append issued, the others nothing at all. */
+async function playBefore(stage: Stage, page: PageLine, { blow, end, next, keepsIssued }: Exit): Promise<void> {
+  const { book, engine } = stage
+  const kill = () => (blow.kind === 'killed' ? end(page) : undefined)
+  const issued = await stage.strikeWhileRecording(page, blow, kill)
   await stage.comeBack(await next())
+  if (engine !== 'chromium') return
+  // A page that ends in order ends its task first, and the agent's append is part of that.
+  book.nothingMayBeLost = blow.kind !== 'killed'
+  const cut = keepsIssued ? issued.filter((id) => !book.durable.has(id)).length : 0
+  book.expect(cut === 0, `${cut} events are gone whose append was issued`)
+}
+
+async function play(stage: Stage, moment: Moment, exit: Exit): Promise<void> {
+  const page = await stage.visit()
+  if (moment === 'before durable') return playBefore(stage, page, exit)
+  await stage.recordDurably(page)
+  if (moment === 'in flight') return playInFlight(stage, page, exit)
+  await exit.end(page)
+  await stage.comeBack(await exit.next())
 }
 
 const tabClosed: Scenario = {
@@ -80,6 +88,7 @@ const rendererCrash: Scenario = {
   async run(stage, moment) {
     await play(stage, moment, {
       blow: { kind: 'killed' },
+      keepsIssued: true,
       end: () => stage.browser.killRenderers(),
       next: () => restartAndOpen(stage),
     })
