@@ -130,6 +130,20 @@ describe('the sender hands over', () => {
     expect(senders([a])).toEqual([true])
   })
 
+  test('and does not stand while it is put aside, whatever its application does', async () => {
+    const w = world()
+    const [a, b] = (await pages(w, 2)) as [Page, Page]
+    a.agent.pause('consent')
+    a.runtime.tell('pagehide')
+    a.agent.resume('consent')
+    b.crash()
+    await settle()
+    expect([senders([a]), w.locks.isHeld(LOCK)]).toEqual([[false], false])
+    a.runtime.tell('pageshow')
+    await settle()
+    expect(senders([a])).toEqual([true])
+  })
+
   test('not while it is hidden only', async () => {
     const w = world()
     const all = await pages(w, 2)

@@ -202,6 +202,26 @@ describe('Retry-After', () => {
   })
 })
 
+describe('deferrals of one answer', () => {
+  test('are looked at each in its time', async () => {
+    const w = world()
+    const { agent } = await w.open()
+    const retry = [
+      { stream: streamOf(0), from: 0, to: 0, delayMs: 50_000 },
+      { stream: streamOf(0), from: 1, to: 1, delayMs: 5_000 },
+    ]
+    w.relay.answer = (answer) => ({ ...answer, received: {}, retry })
+    agent.record(calls, { n: 0 })
+    agent.record(calls, { n: 1 })
+    await agent.flush()
+    w.relay.answer = (answer) => answer
+    await w.clock.advance(5_200)
+    expect(agent.stats()).toMatchObject({ accepted: 1, waiting: 1 })
+    await w.clock.advance(120_000)
+    expect(agent.stats()).toMatchObject({ accepted: 2, waiting: 0 })
+  })
+})
+
 describe('an answer that comes late', () => {
   test('after close(): nothing breaks, and the next start sends what it did not hear of', async () => {
     const unhandled: unknown[] = []
