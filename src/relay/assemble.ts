@@ -10,7 +10,9 @@ import { createShares } from './limits/budget.ts'
 import { createDailyCap } from './limits/daily-cap.ts'
 import { createPressure } from './limits/pressure.ts'
 import { createRateLimits } from './limits/rate-limits.ts'
+import type { Log } from './log.ts'
 import { createMetrics } from './operate/metrics.ts'
+import type { Reconciler } from './reconcile/contract.ts'
 import type { RelayStore } from './store/contract.ts'
 import { createAccessTokens } from './tokens/access-token.ts'
 import { openKeyRing } from './tokens/key-ring.ts'
@@ -24,6 +26,8 @@ export interface Parts {
   readonly adminApp: Hono<RelayEnv>
   readonly store: RelayStore
   readonly forwarder: Forwarder
+  readonly reconciler: Reconciler
+  readonly log: Log
 }
 
 const DAY_MS = 86_400_000
@@ -40,6 +44,7 @@ export async function assemble(
   const rotateAfterMs = settings.signingKeyDays * DAY_MS
   const keys = await openKeyRing({ store, clock, rotateAfterMs, tokenLifeMs: lifeS * 1000 })
   const forwarder = deps.createForwarder(store, settings)
+  const reconciler = deps.createReconciler(store, settings)
   const revocations = createRevocations({ store, tenant, log })
   const pressure = createPressure({
     ...{ limits, clock, log },
@@ -77,10 +82,10 @@ export async function assemble(
     admin === undefined
       ? createBareApp(reporting, 'Give the relay an admin key first.')
       : createAdminApp({
-          ...{ ...reporting, store, forwarder, keys, metrics, tenant, meters, limits },
+          ...{ ...reporting, store, forwarder, reconciler, keys, metrics, tenant, meters, limits },
           ...{ adminKey: admin.key, backupFolder: admin.backupFolder, version: VERSION },
         })
-  return { app, adminApp, store, forwarder }
+  return { app, adminApp, store, forwarder, reconciler, log }
 }
 
 function countBacklog(lanes: readonly { waiting: number; inDelivery: number }[]): number {

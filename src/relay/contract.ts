@@ -125,6 +125,8 @@ export interface RelayOptions {
   /** Without it (and without METERTAP_ADMIN_KEY) there is no admin API. */
   readonly admin?: AdminOptions
   readonly limits?: Partial<RelayLimits>
+  /** How often the relay reconciles with the upstream by itself, hours. Default: only when the operator asks. */
+  readonly reconcileEveryHours?: number
   /**
    * For how many days an idempotency key is known, at least: it is never less than the age and lead that limits allow an
    * event. At most 400. Default 60.

@@ -10,6 +10,7 @@ import { listen, type RunningServer } from './http/server.ts'
 import { createTurnstile } from './http/turnstile.ts'
 import type { Log } from './log.ts'
 import type { Tracer } from './operate/tracing.ts'
+import type { Reconciler } from './reconcile/contract.ts'
 import type { RelayStore } from './store/contract.ts'
 
 /** What the relay takes from outside; every one has a default. */
@@ -32,6 +33,8 @@ export interface RelayDeps extends SecretSources {
   readonly openStore: (settings: RelaySettings) => RelayStore
   /** Default: the forwarder to Zuora. */
   readonly createForwarder: (store: RelayStore, settings: RelaySettings) => Forwarder
+  /** Default: the reconciler with Zuora. */
+  readonly createReconciler: (store: RelayStore, settings: RelaySettings) => Reconciler
 }
 
 export interface Relay {
@@ -49,12 +52,15 @@ export interface Relay {
   readonly store: RelayStore
   /** Runs from start() on. A relay that is used through fetch alone starts it by hand. */
   readonly forwarder: Forwarder
+  /** Runs when asked, over the admin API too, and by itself where `reconcileEveryHours` says so. */
+  readonly reconciler: Reconciler
 }
 
 const STOP_GRACE_MS = 10_000
 /** Beyond the time that a body has: the body's own deadline answers, this one cuts off. */
 const REQUEST_MARGIN_MS = 10_000
 const ADMIN_CONNECTIONS = 100
+const HOUR_MS = 3_600_000
 
 /**
  * Makes a relay: it issues tokens to agents, takes their batches into its store and forwards them.
@@ -79,13 +85,14 @@ export async function createRelay(config: RelayConfig, given: Partial<RelayDeps>
 }
 
 function toRelay(parts: Parts, settings: RelaySettings, turnstile: ReturnType<typeof createTurnstile>): Relay {
-  const { store, forwarder } = parts
+  const { store, forwarder, reconciler } = parts
   const answer: Relay['fetch'] = (request, info = {}) =>
     turnstile.pass(async () => await parts.app.fetch(request, info))
   const answerAdmin: Relay['adminFetch'] = (request) =>
     turnstile.pass(async () => await parts.adminApp.fetch(request, {}))
   let started: Promise<RunningServer[]> | undefined
   let stopped: Promise<void> | undefined
+  let reconciling: NodeJS.Timeout | undefined
 
   async function listenAndForward(): Promise<RunningServer[]> {
     const { limits, admin } = settings
@@ -102,11 +109,20 @@ function toRelay(parts: Parts, settings: RelaySettings, turnstile: ReturnType<ty
       )
     }
     forwarder.start()
+    if (settings.reconcileEveryHours !== undefined) {
+      const { reconcileEveryHours } = settings
+      reconciling = setInterval(runReconciler, reconcileEveryHours * HOUR_MS)
+    }
     return servers
+  }
+
+  function runReconciler(): void {
+    reconciler.run().catch((error: unknown) => parts.log('error', 'reconcile_failed', { error }))
   }
 
   async function drain(): Promise<void> {
     turnstile.close()
+    clearInterval(reconciling)
     const servers = (await started?.catch(() => [])) ?? []
     const closing = servers.map((server) => server.close(STOP_GRACE_MS))
     await Promise.all([...closing, turnstile.idle(STOP_GRACE_MS), forwarder.stop()])
@@ -128,5 +144,6 @@ function toRelay(parts: Parts, settings: RelaySettings, turnstile: ReturnType<ty
     },
     store,
     forwarder,
+    reconciler,
   }
 }

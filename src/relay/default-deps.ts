@@ -4,7 +4,9 @@ import { dirname } from 'node:path'
 import type { RelaySettings } from './config/resolve-config.ts'
 import type { RelayDeps } from './create-relay.ts'
 import { createForwarder } from './forward/create-forwarder.ts'
+import { createUpstreamClient } from './forward/upstream-client.ts'
 import { defaultTracer } from './operate/tracing.ts'
+import { createReconciler } from './reconcile/create-reconciler.ts'
 import { openSqliteStore } from './store/sqlite/open-sqlite-store.ts'
 
 /** The parts that createRelay() uses unless it is given others. */
@@ -27,6 +29,10 @@ export function defaultDeps(given: Partial<RelayDeps>): RelayDeps {
       openSqliteStore({ path: settings.store.sqlite, clock, idempotencyWindowDays: keyDays(settings) }),
     createForwarder: (store, { meters, upstream }) =>
       createForwarder({ store, routes: meters, upstream, owner: uuid(), clock, random, fetch: deps.fetch, log }),
+    createReconciler: (store, { meters, upstream, tenant }) => {
+      const ask = createUpstreamClient({ upstream, clock, fetch: deps.fetch })
+      return createReconciler({ store, routes: meters, tenant, ask, clock, log })
+    },
     ...deps,
   }
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Validator } from '@seriousme/openapi-schema-validator'
-import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { LaneStats } from '../../src/relay/forward/contract.ts'
 import { openApi } from '../../src/relay/operate/openapi.ts'
 import { verifyStore } from '../../src/relay/store/sqlite/verify-store.ts'
@@ -183,6 +183,49 @@ describe('operation', () => {
     const { hours } = (await admin('GET', `/v1/hours?account=acme&from=${NOW_MS - 3_600_000}`)).body
     expect(hours).toMatchObject([{ account: 'acme', meter: 'calls', received: 2 }])
     expect((await admin('GET', `/v1/hours?from=${NOW_MS + 3_600_000}`)).body.hours).toEqual([])
+  })
+
+  test('reconciling is asked for, from a time if need be', async () => {
+    const runs: unknown[] = []
+    const reconciler = {
+      run: async (options: unknown) => {
+        runs.push(options)
+        return { startedAtMs: 1, meters: [] }
+      },
+    }
+    const other = await openTestRelay({ admin: { key: ADMIN_KEY } }, { createReconciler: () => reconciler })
+    const headers = { Authorization: `Bearer ${ADMIN_KEY}`, 'Content-Type': 'application/json' }
+    for (const body of [{}, { sinceMs: 7 }]) {
+      const init = { method: 'POST', headers, body: JSON.stringify(body) }
+      const response = await other.adminRequest('/v1/reconcile', init)
+      expect(await response.json()).toEqual({ report: { startedAtMs: 1, meters: [] } })
+    }
+    expect(runs).toEqual([{}, { sinceMs: 7 }])
+    await other.close()
+  })
+
+  test('reconciling happens by itself, every few hours, until the relay stops', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    try {
+      let runs = 0
+      const run = async (): Promise<never> => {
+        runs++
+        throw new Error('store gone')
+      }
+      const other = await openTestRelay({ reconcileEveryHours: 6 }, { createReconciler: () => ({ run }) })
+      await other.relay.start()
+      vi.advanceTimersByTime(6 * 3_600_000 - 1)
+      expect(runs).toBe(0)
+      vi.advanceTimersByTime(1)
+      expect(runs).toBe(1)
+      await Promise.resolve()
+      expect(other.log).toMatchObject([{ level: 'error', event: 'reconcile_failed' }])
+      await other.close()
+      vi.advanceTimersByTime(24 * 3_600_000)
+      expect(runs).toBe(1)
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   test('a backup is made under a name of the relay’s own, and is whole', async () => {

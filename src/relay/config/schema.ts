@@ -159,6 +159,7 @@ export const relaySchema: z.ZodType<unknown> = strict({
   limits: limits.optional(),
   idempotencyWindowDays: whole(1, 400, 'days').optional(),
   tokenLifeS: whole(600, 900, 'seconds').optional(),
+  reconcileEveryHours: whole(1, 8_760, 'hours').optional(),
   signingKeyDays: whole(1, 3_650, 'days').optional(),
 }).refine(({ grants: keys = [], sessions: issuers = [] }) => keys.length + issuers.length > 0, {
   ...fix(PROOF_FIX),

@@ -6,6 +6,7 @@ import type { Forwarder } from '../forward/contract.ts'
 import type { Metrics } from '../operate/metrics.ts'
 import { openApi } from '../operate/openapi.ts'
 import { HttpProblem } from '../problem.ts'
+import type { Reconciler } from '../reconcile/contract.ts'
 import type { RelayStore } from '../store/contract.ts'
 import type { KeyRing } from '../tokens/key-ring.ts'
 import { createAdminDesk, parseLimit } from './admin-desk.ts'
@@ -22,6 +23,7 @@ export interface AdminDeps extends Reporting, Omit<DeadLetterDeps, 'desk'> {
   readonly version: string
   readonly store: RelayStore
   readonly forwarder: Forwarder
+  readonly reconciler: Reconciler
   readonly keys: KeyRing
   readonly metrics: Metrics
 }

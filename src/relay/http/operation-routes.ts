@@ -4,6 +4,7 @@ import * as z from 'zod/mini'
 import { isCleanText } from '../clean-text.ts'
 import type { Forwarder } from '../forward/contract.ts'
 import { HttpProblem } from '../problem.ts'
+import type { Reconciler } from '../reconcile/contract.ts'
 import type { RelayStore } from '../store/contract.ts'
 import { type AdminDesk, parseLimit, parseWhole } from './admin-desk.ts'
 import type { RelayEnv } from './env.ts'
@@ -22,6 +23,7 @@ export interface OperationDeps {
     | 'backup'
   >
   readonly forwarder: Pick<Forwarder, 'wake' | 'stats'>
+  readonly reconciler: Reconciler
   readonly tenant: string
   readonly backupFolder: string | undefined
   readonly clock: () => number
@@ -30,12 +32,13 @@ export interface OperationDeps {
 
 const text = z.string().check(z.refine(isCleanText))
 const pause = z.strictObject({ reason: text })
+const reconcile = z.strictObject({ sinceMs: z.optional(z.int().check(z.nonnegative())) })
 const release = z.strictObject({ account: text })
 const verdict = z.strictObject({ verdict: z.enum(['accepted', 'resend', 'bury']) })
 
 /** What an operator does with lanes, events on hold, parked deliveries and the store itself. */
 export function createOperationRoutes(deps: OperationDeps): Hono<RelayEnv> {
-  const { store, forwarder, tenant, backupFolder, clock, desk } = deps
+  const { store, forwarder, reconciler, tenant, backupFolder, clock, desk } = deps
   const { ask, read } = desk
   const routes = new Hono<RelayEnv>()
 
@@ -97,6 +100,13 @@ export function createOperationRoutes(deps: OperationDeps): Hono<RelayEnv> {
     }
     const limit = parseLimit(c.req.query('limit'))
     return c.json({ hours: await ask(() => store.ledgerByHour({ ...filter, limit })) })
+  })
+
+  routes.post('/v1/reconcile', async (c) => {
+    const { sinceMs } = await read(c.req.raw, reconcile, 'Send {}, or {"sinceMs": …} to look further back.')
+    const report = await ask(() => reconciler.run(sinceMs === undefined ? {} : { sinceMs }))
+    forwarder.wake()
+    return c.json({ report })
   })
 
   routes.post('/v1/backup', async (c) => {

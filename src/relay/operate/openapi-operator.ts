@@ -117,6 +117,15 @@ export const ADMIN_PATHS: Paths = {
       problems: ADMIN,
     },
   },
+  '/v1/reconcile': {
+    post: {
+      id: 'reconcile',
+      summary: 'Asks the upstream what became of the events that it took; failed ones become dead letters.',
+      body: { schema: object({ sinceMs: count }, []) },
+      answer: json('What came out, by meter.', object({ report: { type: 'object' } })),
+      problems: [...ADMIN, ...BODY_PROBLEMS],
+    },
+  },
   '/v1/backup': {
     post: {
       id: 'backUp',
