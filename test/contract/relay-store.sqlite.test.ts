@@ -96,6 +96,19 @@ describe('SQLite store, its file', () => {
     }
   })
 
+  test('keys of a day that is past the window leave the file, with their table', async () => {
+    const store = openSqliteStore({ path, clock: () => 42, idempotencyWindowDays: 3 })
+    const days: string[] = []
+    for (let day = 0; day < 8; day++) {
+      const receivedAtMs = Date.UTC(2026, 11, 28 + day, 12)
+      const list = events(day * 10, day * 10 + 4).map((each, i) => ({ ...each, idempotencyKey: `${day} ${i}` }))
+      await store.accept(request(list, { receivedAtMs }))
+      days.push(new Date(receivedAtMs).toISOString().slice(0, 10).replaceAll('-', ''))
+    }
+    expect(tables(path, 'keys_*')).toEqual(days.slice(4).map((day) => `keys_${day}`))
+    await store.close()
+  })
+
   test('a full disk fails the call, keeps nothing of it, and the store lives on', async () => {
     const store = open()
     await store.accept(request(events(0, 9)))
@@ -165,6 +178,16 @@ function count(path: string, table: string): number {
   const db = new DatabaseSync(path)
   try {
     return Number(db.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n)
+  } finally {
+    db.close()
+  }
+}
+
+function tables(path: string, names: string): string[] {
+  const db = new DatabaseSync(path)
+  try {
+    const rows = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB ? ORDER BY name")
+    return rows.all(names).map(({ name }) => String(name))
   } finally {
     db.close()
   }

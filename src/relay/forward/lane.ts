@@ -6,6 +6,7 @@ import type { CallLimits } from './call-limits.ts'
 import { createConcurrency } from './concurrency.ts'
 import type { LaneState, LaneStats, Timer } from './contract.ts'
 import type { DedupWindow } from './dedup-window.ts'
+import { createFlights } from './flights.ts'
 import type { Mapped } from './map-event.ts'
 import { createNapper } from './nap.ts'
 import {
@@ -71,9 +72,8 @@ export function createLane(options: LaneOptions): Lane {
     buildDelivery(events, { map, gzip, limits, learnedMaxBytes: memory.learnedMaxBytes })
   const settleDeps: SettleDeps = { ...options, build }
   const napper = createNapper(timer)
-  const flights = new Map<string, { readonly rows: number; readonly landed: Promise<void> }>()
+  const flights = createFlights({ clock, onLanding: () => napper.wake() })
   let shown: { state: LaneState; reason?: string; resumesAtMs?: number } = { state: 'stopped' }
-  let resting: { readonly rest: Rest; readonly untilMs: number } | undefined
   let hasLingered = false
   let wasPaused = false
   let isStopping = false
@@ -84,22 +84,13 @@ export function createLane(options: LaneOptions): Lane {
   async function run(): Promise<void> {
     while (!isStopping) {
       napper.forget()
-      const rest = restOfLane() ?? (await step().catch(afterError))
+      const rest = flights.rest() ?? (await step().catch(afterError))
       if (rest.ms <= 0) continue
       show(rest)
       await napper.nap(rest.ms, rest.wakeable)
     }
-    await Promise.all([...flights.values()].map(({ landed }) => landed))
+    await flights.landed()
     shown = { state: 'stopped' }
-  }
-
-  /** What an earlier call has asked for. */
-  function restOfLane(): Rest | undefined {
-    const leftMs = (resting?.untilMs ?? 0) - clock()
-    // No longer than it asked for, even when the clock is set back.
-    if (resting && leftMs > 0) return { ...resting.rest, ms: Math.min(leftMs, resting.rest.ms) }
-    resting = undefined
-    return undefined
   }
 
   async function step(): Promise<Rest> {
@@ -134,19 +125,17 @@ export function createLane(options: LaneOptions): Lane {
       memory.breaker.probe()
     }
     memory.calls++
-    flights.set(delivery.id, { rows: delivery.rows, landed: fly(delivery, memory.round) })
+    const { round } = memory
+    flights.launch(delivery, () => fly(delivery, round))
     return GO_ON
   }
 
-  async function fly(delivery: Delivery, round: number): Promise<void> {
-    const next = await zuora
-      .send(url, delivery)
-      .then((verdict) => settleDelivery({ delivery, round }, verdict, memory, settleDeps))
-      .catch(afterError)
-    flights.delete(delivery.id)
-    const untilMs = clock() + next.ms
-    if (next.ms > 0 && untilMs > (resting?.untilMs ?? 0)) resting = { rest: next, untilMs }
-    napper.wake()
+  async function fly(delivery: Delivery, round: number): Promise<Rest> {
+    try {
+      return await settleDelivery({ delivery, round }, await zuora.send(url, delivery), memory, settleDeps)
+    } catch (error) {
+      return afterError(error)
+    }
   }
 
   /** One at a time while there is trouble: a probe is enough. */
@@ -164,8 +153,7 @@ export function createLane(options: LaneOptions): Lane {
     // Resuming says that the cause is mended: refused events may be buried again.
     if (pause === undefined && wasPaused) memory.breaker = createBreaker()
     wasPaused = pause !== undefined
-    const flying = [...flights.values()].reduce((sum, { rows }) => sum + rows, 0)
-    return { waiting: own?.waiting ?? 0, others: (own?.inDelivery ?? 0) - flying, pause }
+    return { waiting: own?.waiting ?? 0, others: (own?.inDelivery ?? 0) - flights.rows(), pause }
   }
 
   async function open(mayCut: boolean): Promise<{ delivery: Delivery | undefined; isFresh: boolean }> {

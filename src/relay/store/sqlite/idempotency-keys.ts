@@ -3,8 +3,6 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 export interface IdempotencyKeys {
   /** True when the account used the key for the first time within the window; it is known from then on. */
   use(owner: { readonly tenant: string; readonly account: string }, key: string, atMs: number): boolean
-  /** How many days have a table. */
-  days(): number
 }
 
 interface Statements {
@@ -69,7 +67,6 @@ export function createIdempotencyKeys(db: DatabaseSync, windowDays: number): Ide
       if (finds.some((find) => find.get({ account, key, tenant })?.known === 1)) return false
       return insert.run(account, key, tenant).changes === 1
     },
-    days: () => tables().tables.length,
   }
 }
 
