@@ -12,7 +12,7 @@ export interface Addresses {
 export interface MortalRelay {
   /** Where the living one listens; waits until there is one. */
   addresses(): Promise<Addresses>
-  /** Starts the next one; `listens` resolves when it answers, or is killed before. */
+  /** Starts the next one; `listens` resolves when it answers or is killed, and rejects when it ends by itself. */
   start(): { listens: Promise<Addresses | undefined> }
   /** SIGKILL, and waits for the end. */
   kill(): Promise<void>
@@ -36,6 +36,7 @@ export function createMortalRelay(database: string, upstream: string): MortalRel
       for (const resolve of waiting.splice(0)) resolve(current)
       return current
     }
+    if (of === child) throw new Error('The relay ended by itself.')
     return undefined
   }
 
