@@ -90,6 +90,7 @@ test('events recorded one by one cost one transaction a task', async () => {
     await agent.record(requests, data, { at: Date.parse(at) }).durable
   }
   counted.restore()
-  expect(counted.modes).toEqual(Array(100).fill('readwrite'))
+  // Looks at the counters may come in between.
+  expect(counted.modes.filter((mode) => mode === 'readwrite')).toHaveLength(100)
   await agent.close()
 })
