@@ -298,6 +298,19 @@ describe('the forwarder’s flow', () => {
       expect(await totals()).toMatchObject({ forwarded: 2, dead: 1 })
     })
 
+    test('refused one by one they are not in doubt: what may not be buried waits, and is not parked', async () => {
+      bed.upstream.usual = () => json(400, {})
+      bed.forwarder.start()
+      const numbers = Array.from({ length: 30 }, (_, i) => i)
+      const old = await recordOld(numbers, 40)
+      await bed.time.advance(3 * 3_600_000)
+      expect(await totals()).toMatchObject({ forwarded: 0, dead: 20 })
+      expect(await bed.store.parkedDeliveries()).toEqual([])
+      bed.upstream.usual = ok
+      await bed.drained()
+      expect(bed.upstream.accepted.toSorted()).toEqual(old.slice(20).toSorted())
+    })
+
     test('usual deliveries whose outage outlasts the window are parked too', async () => {
       bed.upstream.usual = () => json(500, {})
       bed.forwarder.start()

@@ -117,8 +117,13 @@ describe('createReconciler', () => {
     // The next one is found from where the last run has read.
     await forward(5, ['private'])
     nowMs += HOUR_MS
-    expect(await run()).toMatchObject({ buried: 1 })
+    expect(await run()).toMatchObject({ buried: 1, known: 2 })
     expect(await store.totals()).toMatchObject({ forwarded: 3, dead: 3 })
+    // What is older than the overlap of six hours is not read again.
+    nowMs += 7 * HOUR_MS
+    await run()
+    nowMs += HOUR_MS
+    expect(await run()).toMatchObject({ buried: 0, known: 0 })
   })
 
   test('an event that was mended and replayed is not killed again by the old failure', async () => {
