@@ -54,10 +54,15 @@ async function feedAndKill(context: BrowserContext, page: Page, lines: readonly 
   // It never comes back, as the page dies under it; should the page die before its time, the wait has to end too.
   page.evaluate((given) => window.replay?.feedOneByOne(given), lines).catch(halfway.reject)
   const durableReceipts = await halfway.promise
-  const gone = context.waitForEvent('close')
-  for (const pid of pids) kill(pid)
-  await gone
+  await killBrowser(context, pids)
   return durableReceipts
+}
+
+/** SIGKILL to every process of the browser: none may say a last word. Resolves when it is gone. */
+export async function killBrowser(context: BrowserContext, pids?: readonly number[]): Promise<void> {
+  const gone = context.waitForEvent('close')
+  for (const pid of pids ?? (await processIds(context))) kill(pid)
+  await gone
 }
 
 /** The browser's own process first, then its renderers and services: none may say a last word. */

@@ -34,6 +34,8 @@ export const METER_ROUTES: readonly MeterRoute[] = [
     meter: webRequests,
     upstream: {
       meterGlobalId: 'halftone-web-requests',
+      // The stand-in's Deduplicator forgets nothing, so logs that are years old need not be sent one event at a time.
+      dedupWindowDays: 18_250,
       fields: {
         ...COMMON,
         Quantity: 'data.bytes',

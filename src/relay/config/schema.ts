@@ -39,7 +39,7 @@ const upstreamMeter = strict({
   meterId: name("the meter's own id").optional(),
   fields,
   ordered: z.literal('account', fix("give 'account', or leave it out")).optional(),
-  dedupWindowDays: whole(0, 3_650, 'days').optional(),
+  dedupWindowDays: whole(0, 18_250, 'days').optional(),
 }).refine(
   (value) => (value.meterGlobalId === undefined) !== (value.url === undefined),
   fix('give meterGlobalId or url, one of the two'),
