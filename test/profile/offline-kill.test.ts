@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type BrowserContext, chromium, type Page } from 'playwright'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { killBrowser } from '../../demo/replay/browser.ts'
+import { meterIdOf } from '../../demo/world/meter-routes.ts'
 import { startWorld, type World } from '../../demo/world.ts'
 import { CHROMIUM_FLAGS, requireEngine } from '../support/engines.ts'
 import { makeUsageLines } from '../support/usage-lines.ts'
@@ -53,5 +54,5 @@ it(`${EVENTS} events recorded offline and the browser killed: all arrive on the 
     expect({ received, forwarded, missing }).toEqual({ received: EVENTS, forwarded: EVENTS, missing: 0 })
   }
   await vi.waitFor(look, { timeout: 30_000, interval: 200 })
-  expect(world.zuora.ledger.totals('web_requests')).toMatchObject({ billable: EVENTS, duplicates: 0 })
+  expect(world.zuora.ledger.totals(meterIdOf('web_requests'))).toMatchObject({ billable: EVENTS, duplicates: 0 })
 })
