@@ -12,8 +12,8 @@ import { openSqliteStore } from '../../src/relay/store/sqlite/open-sqlite-store.
 const IS_LONG = process.env.METERTAP_LONG !== undefined
 const EVENTS_PER_BATCH = 20
 const MEASURED_BATCHES = 150
-/** Machines have their moods; a cost that grew with what was accepted would be many times this. */
-const MAX_RATIO = 3
+/** Machines have their moods; a cost that grew with what was accepted would show as far more. */
+const MAX_RATIO = 2
 
 describe('what the relay has accepted costs nothing afterwards', () => {
   let folder: string
@@ -65,7 +65,7 @@ describe('what the relay has accepted costs nothing afterwards', () => {
 
   /** A new file's first commits are slow, since its write-ahead log still grows. */
   function warmUp(store: RelayStore): Promise<void> {
-    return fill(store, 20, 1_000)
+    return fill(store, 100, 1_000)
   }
 
   async function forward(store: RelayStore): Promise<void> {
@@ -87,7 +87,8 @@ describe('what the relay has accepted costs nothing afterwards', () => {
     const streams = of.map(() => v7())
     const times = of.map((): number[] => [])
     for (let n = 0; n < MEASURED_BATCHES; n++) {
-      for (const [index, store] of of.entries()) {
+      const entries = [...of.entries()]
+      for (const [index, store] of n % 2 ? entries : entries.toReversed()) {
         const request = batch(streams[index] as string, n * EVENTS_PER_BATCH, EVENTS_PER_BATCH, parts)
         const began = performance.now()
         await store.accept(request)
