@@ -10,7 +10,8 @@ export type {
   SessionIssuer,
   ZuoraOptions,
 } from './relay/contract.ts'
-export { createRelay, type Relay, type RelayDeps } from './relay/create-relay.ts'
+export { createRelay, type Relay } from './relay/create-relay.ts'
+export type { RelayDeps } from './relay/deps.ts'
 export type { Log } from './relay/log.ts'
 export { createGrant, type GrantOptions } from './relay/tokens/grant.ts'
 export { MetertapError } from './wire/errors.ts'

@@ -1,7 +1,7 @@
 import type { Hono } from 'hono'
 import { createAcceptBatch } from './accept/accept-batch.ts'
 import type { RelaySettings } from './config/resolve-config.ts'
-import type { RelayDeps } from './create-relay.ts'
+import type { RelayDeps } from './deps.ts'
 import type { Forwarder } from './forward/contract.ts'
 import { createAdminApp } from './http/admin.ts'
 import { createApp, createBareApp } from './http/app.ts'

@@ -3,8 +3,8 @@ import { access, constants } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { type RelaySettings, resolveConfig } from '../config/resolve-config.ts'
 import { createTokenSource } from '../forward/token-source.ts'
+import type { CliHost } from './host.ts'
 import { loadConfig } from './load-config.ts'
-import type { CliHost } from './main.ts'
 
 const TIMEOUT_MS = 15_000
 

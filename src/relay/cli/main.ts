@@ -1,24 +1,11 @@
 import { MetertapError } from '../../wire/errors.ts'
 import { HELP, parseCommand } from './args.ts'
 import { checkRelay } from './check-relay.ts'
+import type { CliHost } from './host.ts'
 import { describeError } from './log-lines.ts'
 import { printMeters } from './print-meters.ts'
 import { runRelay } from './run-relay.ts'
 import { backUpStore, verifyFile } from './store-files.ts'
-
-/** The process, as far as the command line needs it. */
-export interface CliHost {
-  readonly argv: readonly string[]
-  readonly version: string
-  readonly canRunTypeScript: boolean
-  readonly clock: () => number
-  readonly fetch: typeof fetch
-  readonly environment: Readonly<Record<string, string | undefined>>
-  writeOut(text: string): void
-  writeErr(text: string): void
-  onSignal(handler: (signal: string) => void): void
-  exit(code: number): void
-}
 
 /** Runs the command line. Exit codes: 0 done, 1 failed, 2 not understood. */
 export async function main(host: CliHost): Promise<void> {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { resolveConfig } from '../config/resolve-config.ts'
 import { meterRecipe } from '../operate/meter-recipe.ts'
+import type { CliHost } from './host.ts'
 import { loadConfig } from './load-config.ts'
-import type { CliHost } from './main.ts'
 
 /** Values that the meters do not depend on, so that the recipes can be printed where no secret is. */
 const NO_SECRETS = {

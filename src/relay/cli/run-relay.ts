@@ -1,9 +1,9 @@
 import type { RelayConfig } from '../config/define-config.ts'
 import { createRelay, type Relay } from '../create-relay.ts'
 import type { Command } from './args.ts'
+import type { CliHost } from './host.ts'
 import { loadConfig } from './load-config.ts'
 import { createLog, describeError } from './log-lines.ts'
-import type { CliHost } from './main.ts'
 
 type RelayCommand = Extract<Command, { kind: 'relay' }>
 

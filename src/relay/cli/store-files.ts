@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { resolveConfig } from '../config/resolve-config.ts'
 import { openSqliteStore } from '../store/sqlite/open-sqlite-store.ts'
 import { verifyStore } from '../store/sqlite/verify-store.ts'
+import type { CliHost } from './host.ts'
 import { loadConfig } from './load-config.ts'
-import type { CliHost } from './main.ts'
 
 /** Copies the store while the relay works on. Errors: MetertapError bad_option. */
 export async function backUpStore(
