@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config'
 import { CHROMIUM_FLAGS, findEngine } from './test/support/engines.ts'
 
 const chromium = findEngine('chromium')
+/** The heap as it is, and garbage collected on request. */
+const MEASURING_FLAGS = ['--enable-precise-memory-info', '--js-flags=--expose-gc']
 
 export default defineConfig({
   test: {
@@ -36,7 +38,10 @@ export default defineConfig({
             headless: true,
             screenshotFailures: false,
             provider: playwright({
-              launchOptions: { ...(chromium ? { executablePath: chromium } : {}), args: CHROMIUM_FLAGS },
+              launchOptions: {
+                ...(chromium ? { executablePath: chromium } : {}),
+                args: [...CHROMIUM_FLAGS, ...MEASURING_FLAGS],
+              },
             }),
             instances: [{ browser: 'chromium' }],
           },

@@ -4,7 +4,7 @@ import { startAgent } from '../../src/agent/create-agent.ts'
 import { defineMeter } from '../../src/meter/define-meter.ts'
 import { openIdbOutbox } from '../../src/outbox/idb/open.ts'
 import { browserRuntime } from '../../src/runtime/browser.ts'
-import { type WireBatch, wireBatch } from '../../src/wire/contract.ts'
+import { openPageRelay } from '../support/page-relay.ts'
 import { makeUsageLines } from '../support/usage-lines.ts'
 
 const EVENTS = 5_000
@@ -19,24 +19,6 @@ const requests = defineMeter(
     browser: z.string(),
   }),
 )
-
-/** A relay that takes everything, inside the page. */
-function openRelay() {
-  const bodies: WireBatch[] = []
-  const fetch = async (input: RequestInfo | URL, init?: RequestInit) => {
-    const request = new Request(input, init)
-    const plain = (request.body as ReadableStream<Uint8Array<ArrayBuffer>>).pipeThrough(new DecompressionStream('gzip'))
-    const batch = wireBatch.parse(await new Response(plain).json())
-    bodies.push(batch)
-    const received: Record<string, [number, number][]> = {}
-    for (const { stream, first, events } of batch.segments) {
-      const range: [number, number] = [first as number, (first as number) + events.length - 1]
-      received[stream as string] = [...(received[stream as string] ?? []), range]
-    }
-    return Response.json({ received, rejected: [], retry: [], serverTime: Date.now() })
-  }
-  return { bodies, fetch: fetch as typeof globalThis.fetch }
-}
 
 function countTransactions(): { readonly modes: string[]; restore(): void } {
   const modes: string[] = []
@@ -64,7 +46,7 @@ async function startOn(fetch: typeof globalThis.fetch, name: string) {
 }
 
 test('a burst is one transaction, and few requests', async () => {
-  const relay = openRelay()
+  const relay = openPageRelay()
   const agent = await startOn(relay.fetch, `budget-${crypto.randomUUID()}`)
   await expect.poll(() => agent.stats().sender).toBe(true)
   const counted = countTransactions()
@@ -76,13 +58,13 @@ test('a burst is one transaction, and few requests', async () => {
   await expect.poll(() => agent.stats().accepted, { timeout: 20_000 }).toBe(EVENTS)
   counted.restore()
   const writes = counted.modes.filter((mode) => mode === 'readwrite').length
-  expect(relay.bodies.length).toBeLessThanOrEqual(12)
-  expect(writes, 'one for the group, one for each answer').toBeLessThanOrEqual(1 + relay.bodies.length)
+  expect(relay.requests).toBeLessThanOrEqual(12)
+  expect(writes, 'one for the group, one for each answer').toBeLessThanOrEqual(1 + relay.requests)
   await agent.close()
 })
 
 test('events recorded one by one cost one transaction a task', async () => {
-  const relay = openRelay()
+  const relay = openPageRelay()
   const agent = await startOn(relay.fetch, `budget-${crypto.randomUUID()}`)
   agent.pause('test')
   const counted = countTransactions()

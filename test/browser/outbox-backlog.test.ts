@@ -2,40 +2,14 @@ import { expect, test } from 'vitest'
 import type { Outbox } from '../../src/outbox/contract.ts'
 import { openIdbOutbox } from '../../src/outbox/idb/open.ts'
 import { CLAIM_ALL, claimOf, events, numbersOf, received } from '../contract/outbox-kit.ts'
+import { BACKLOG_EVENTS, BACKLOG_STREAMS, EVENTS_PER_SEGMENT, fillBacklog } from '../support/backlog.ts'
 import { watchIdb } from '../support/idb-traffic.ts'
 import { streamId, UsageOwner } from '../support/usage-owner.ts'
-
-const SEGMENTS = 20_000
-const EVENTS_PER_SEGMENT = 50
-const SEGMENTS_PER_GROUP = 200
-/** The backlog is of several page loads, as it would be. */
-const STREAMS = 10
 
 const traffic = watchIdb()
 const rowsOf = (store: string) => traffic.rows.get(store) ?? 0
 const open = (name: string) =>
   openIdbOutbox({ name, indexedDB, random: () => crypto.randomUUID(), clock: () => CLAIM_ALL.nowMs })
-
-async function fill(outbox: Outbox): Promise<void> {
-  const texts = events(EVENTS_PER_SEGMENT)
-  const body = texts.join(',')
-  for (let nth = 0; nth < STREAMS; nth++) {
-    const stream = streamId(nth + 1)
-    const mine = SEGMENTS / STREAMS
-    for (let at = 0; at < mine; at += SEGMENTS_PER_GROUP) {
-      const segments = Array.from({ length: SEGMENTS_PER_GROUP }, (_, index) => ({
-        ...{ stream, first: (at + index) * EVENTS_PER_SEGMENT, count: EVENTS_PER_SEGMENT },
-        ...{ bytes: body.length, body },
-      }))
-      const written = at + SEGMENTS_PER_GROUP
-      const head = {
-        ...{ stream, accountTag: 'acme', openedAtMs: 0, refused: {} },
-        ...{ recorded: written * EVENTS_PER_SEGMENT, bytes: written * body.length },
-      }
-      await outbox.append({ head, segments, strict: false })
-    }
-  }
-}
 
 async function timed<T>(work: () => Promise<T>): Promise<{ ms: number; value: T }> {
   const start = performance.now()
@@ -65,7 +39,7 @@ test('a backlog of a million events is neither scanned nor felt', { timeout: 180
   const full = `backlog-${crypto.randomUUID()}`
   const empty = `empty-${crypto.randomUUID()}`
   const filler = await open(full)
-  const { ms: fillMs } = await timed(() => fill(filler))
+  const { ms: fillMs } = await timed(() => fillBacklog(filler))
   await filler.close()
   // An empty outbox whose claim gives as many segments: the same work without a backlog.
   const small = await open(empty)
@@ -87,9 +61,9 @@ test('a backlog of a million events is neither scanned nor felt', { timeout: 180
   expect(rowsOf('segments')).toBe(0)
 
   traffic.reset()
-  expect(await outbox.totals()).toMatchObject({ events: SEGMENTS * EVENTS_PER_SEGMENT + 10 })
+  expect(await outbox.totals()).toMatchObject({ events: BACKLOG_EVENTS + 10 })
   expect(rowsOf('segments')).toBe(0)
-  expect(rowsOf('streams')).toBe(STREAMS + 1)
+  expect(rowsOf('streams')).toBe(BACKLOG_STREAMS + 1)
   expect(traffic.transactions).toBe(1)
 
   traffic.reset()
@@ -116,7 +90,7 @@ test('a backlog of a million events is neither scanned nor felt', { timeout: 180
     `${what}: ${a.toFixed(1)} ms with the backlog, ${b.toFixed(1)} ms without (×${(a / b).toFixed(2)})`
   console.log(
     [
-      `backlog of ${SEGMENTS * EVENTS_PER_SEGMENT} events written in ${fillMs.toFixed(0)} ms`,
+      `backlog of ${BACKLOG_EVENTS} events written in ${fillMs.toFixed(0)} ms`,
       line('open', withBacklog.openMs, without.openMs),
       line('first append', withBacklog.appendMs, without.appendMs),
       line('totals', withBacklog.totalsMs, without.totalsMs),
