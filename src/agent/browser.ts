@@ -16,11 +16,11 @@ function inMemory(cause: unknown): MetertapError {
 }
 
 function outboxOpener(runtime: Runtime): AgentParts['openOutbox'] {
-  const { now: clock, newStreamId: random, indexedDB, setTimer } = runtime
+  const { now: clock, newStreamId: random, indexedDB, onLifecycle, setTimer } = runtime
   return async (name, watch) => {
     const onDegraded = (cause: unknown) => watch.onDegraded(inMemory(cause))
     try {
-      const primary = await openIdbOutbox({ name, indexedDB, random, clock, setTimer })
+      const primary = await openIdbOutbox({ name, indexedDB, random, clock, onLifecycle, setTimer })
       return resilientOutbox({ primary, onDegraded, onRecovered: watch.onRecovered })
     } catch (cause) {
       onDegraded(cause)

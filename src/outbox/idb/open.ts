@@ -11,6 +11,7 @@ import type { Tables } from '../core/tables.ts'
 import { createAppender, RETIRE_AFTER_MS } from './append.ts'
 import { type Connection, connect } from './connection.ts'
 import type { SetTimer } from './open-database.ts'
+import { type OnLifecycle, type Presence, watchPresence } from './presence.ts'
 import type { Store } from './schema.ts'
 import { createFullSettling } from './settle-full.ts'
 import { idbTables, QUARANTINE_STORES, ROLLUP_STORES, TABLE_STORES } from './tables.ts'
@@ -26,6 +27,8 @@ export interface IdbOutboxDeps {
   readonly clock: () => number
   /** Calls back after a delay; gives what cancels it. Without it, an open request that is never answered waits for ever. */
   readonly setTimer?: SetTimer
+  /** Tells when the page is put away and shown again. Without it, the page's sleep may stop other pages. */
+  readonly onLifecycle?: OnLifecycle
   /** Called when a lost connection could not be opened again; calls still try, each time. */
   readonly onBroken?: (error: unknown) => void
 }
@@ -42,9 +45,10 @@ export interface IdbOutboxDeps {
  * @example const outbox = await openIdbOutbox({ indexedDB, random: () => crypto.randomUUID(), clock: Date.now })
  */
 export async function openIdbOutbox(deps: IdbOutboxDeps): Promise<Outbox> {
-  const { name = 'metertap', indexedDB, random, clock, onBroken, setTimer } = deps
+  const { name = 'metertap', indexedDB, random, clock, onBroken, onLifecycle, setTimer } = deps
   const connection = await connect({ name, indexedDB, onBroken, setTimer })
-  const { read, write } = transactions(connection)
+  const presence = watchPresence(onLifecycle)
+  const { read, write } = transactions(connection, presence)
   const settling = createFullSettling(write, RETIRE_AFTER_MS)
 
   /** Best effort: what could not be set aside, for want of room above all, is met and passed over again. */
@@ -71,7 +75,7 @@ export async function openIdbOutbox(deps: IdbOutboxDeps): Promise<Outbox> {
     append: createAppender(connection, clock),
     claim,
     settle: settling.settle,
-    release: (claim) => write(async (tables) => releaseIn(tables, claim)),
+    release: (claim) => write((tables) => releaseIn(tables, claim)),
     purge: (options) => write((tables) => purgeIn(tables, options), ROLLUP_STORES),
     dropOldest: (options) => write((tables) => dropOldestIn(tables, options)),
     closeRollups: async ({ streams }) => {
@@ -87,19 +91,23 @@ export async function openIdbOutbox(deps: IdbOutboxDeps): Promise<Outbox> {
     retryDeadLetters: (letters) => write((tables) => retryDeadIn(tables, letters)),
     quarantined: () => connection.run((database) => database.getAll('quarantine')),
     deviceId: () => deviceId(connection, random),
-    close: async () => connection.close(),
+    async close() {
+      presence.stop()
+      connection.close()
+    },
   }
 }
 
-type Transact = <T>(work: (tables: Tables) => Promise<T>, stores?: readonly Store[]) => Promise<T>
+type Transact = <T>(work: (tables: Tables) => Promise<T> | T, stores?: readonly Store[]) => Promise<T>
 
-function transactions(connection: Connection): { read: Transact; write: Transact } {
+function transactions(connection: Connection, presence: Presence): { read: Transact; write: Transact } {
   const within =
     (mode: 'readonly' | 'readwrite'): Transact =>
     (work, stores = TABLE_STORES) =>
-      connection.run((database) =>
-        transact(database, { stores, mode }, (transaction, watch) => work(idbTables(transaction, watch))),
-      )
+      connection.run((database) => {
+        const { signal } = presence
+        return transact(database, { stores, mode, signal }, (transaction, watch) => work(idbTables(transaction, watch)))
+      })
   return { read: within('readonly'), write: within('readwrite') }
 }
 

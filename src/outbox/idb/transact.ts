@@ -10,6 +10,8 @@ export interface TransactOptions {
   readonly mode: 'readonly' | 'readwrite'
   /** Default relaxed: survives the death of the process; strict syncs the disk. */
   readonly durability?: 'strict' | 'relaxed'
+  /** Ends the transaction, which then rejects with the signal's reason. */
+  readonly signal?: AbortSignal
 }
 
 /**
@@ -18,13 +20,16 @@ export interface TransactOptions {
  */
 export async function transact<T>(
   database: Database,
-  { stores, mode, durability = 'relaxed' }: TransactOptions,
+  { stores, mode, durability = 'relaxed', signal }: TransactOptions,
   work: (transaction: Transaction, watch: Watch) => Promise<T> | T,
 ): Promise<T> {
+  signal?.throwIfAborted()
   const transaction = database.transaction([...stores], mode, { durability }) as Transaction
   const failures: unknown[] = []
   const note = (error: unknown) => void failures.push(error)
   const done = transaction.done.catch(note)
+  const leave = () => abort(transaction)
+  signal?.addEventListener('abort', leave)
   try {
     const started = work(transaction, (request) => void request.catch(note))
     // Work that has issued its last request is committed in this very turn: the page may be gone in the next one.
@@ -36,7 +41,10 @@ export async function transact<T>(
     note(error)
     abort(transaction)
     await done
+  } finally {
+    signal?.removeEventListener('abort', leave)
   }
+  signal?.throwIfAborted()
   throw rootCause(failures)
 }
 
