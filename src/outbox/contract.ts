@@ -44,6 +44,17 @@ export interface AppendGroup {
   readonly rollups?: readonly Rollup[]
   /** Numbers of this stream whose roll-up is over: their events are among `segments`. */
   readonly closed?: readonly number[]
+  /** When given: the group's segments that no claim may give yet. Its others become visible, whatever they were. */
+  readonly hidden?: readonly Hidden[]
+}
+
+/** A segment that is leased or deferred. */
+export interface Hidden {
+  readonly stream: string
+  readonly first: number
+  readonly count: number
+  readonly hiddenAtMs: number
+  readonly visibleAtMs: number
 }
 
 /**
@@ -177,7 +188,8 @@ export interface Outbox {
    * For a claim that the relay answered with 200: deletes what is covered, buries what is rejected, hides what is
    * deferred, keeps the rest visible, and notes the claim's reports as acknowledged. A partly covered segment is split.
    * Numbers outside the claim are ignored; a number named twice is rejected rather than deferred rather than received,
-   * so that no contradiction loses it. Idempotent.
+   * so that no contradiction loses it. A dead letter that a relay says it holds, in answer to a second claim of the same
+   * event, is none any more: it counts as received. Idempotent.
    */
   settle(settlement: Settlement): Promise<Settled>
   /** Gives a claim back, visible again at once (after a failed send). */

@@ -168,8 +168,9 @@ class Model {
 
   async #settle(settlement: Settlement): Promise<void> {
     const before = this.#count('settled')
+    // A relay may take, from a second claim, what it refused in the first.
+    for (const { stream, from, to } of rangesOf(settlement)) this.#mark(stream, from, to, 'settled', 'dead')
     const deadBefore = this.#count('dead')
-    for (const { stream, from, to } of rangesOf(settlement)) this.#mark(stream, from, to, 'settled')
     for (const { stream, seq } of settlement.rejected) this.#mark(stream, seq, seq, 'dead')
     this.#settlements.push(settlement)
     const settled = await this.#outbox.settle(settlement)
@@ -199,9 +200,9 @@ class Model {
     expect(dropped).toBe(this.#count('dropped') - before)
   }
 
-  #mark(stream: string, from: number, to: number, fate: Fate): void {
+  #mark(stream: string, from: number, to: number, fate: Fate, ...also: Fate[]): void {
     const fates = this.fates.get(stream) ?? []
-    for (let seq = from; seq <= to; seq++) if (fates[seq] === 'waiting') fates[seq] = fate
+    for (let seq = from; seq <= to; seq++) if (['waiting', ...also].includes(fates[seq] ?? fate)) fates[seq] = fate
   }
 
   #change(accountTag: string, from: Fate, to: Fate): number {

@@ -5,7 +5,17 @@ import { streamId, UsageOwner } from '../support/usage-owner.ts'
 import { outboxProperty } from './outbox.property.ts'
 import { damageContract } from './outbox-damage.ts'
 import { deadLetterContract } from './outbox-dead-letters.ts'
-import { CLAIM_ALL, claimOf, events, NOW, nothing, numbersOf, type OutboxHome, received } from './outbox-kit.ts'
+import {
+  CLAIM_ALL,
+  claimOf,
+  events,
+  NOW,
+  nothing,
+  numbersOf,
+  type OutboxHome,
+  received,
+  rejecting,
+} from './outbox-kit.ts'
 import { rollupContract } from './outbox-rollups.ts'
 
 export type { OutboxHome } from './outbox-kit.ts'
@@ -64,6 +74,22 @@ export function outboxContract(name: string, open: () => Promise<OutboxHome>): v
         await expect(outbox.append(stolen)).rejects.toMatchObject({ name: 'MetertapError', code: 'internal' })
         expect(await outbox.claim({ ...CLAIM_ALL, accountTag: 'globex' })).toBeUndefined()
         expect(numbersOf(await claimAll())).toEqual(['1:0+1'])
+      })
+
+      test('hides the segments it is told to, and no others that were hidden', async () => {
+        const one = owner()
+        const group = one.group(events(6), { perSegment: 2 })
+        const times = { hiddenAtMs: NOW, visibleAtMs: NOW + 100 }
+        const row = (first: number) => ({ stream: one.stream, first, count: 2, ...times })
+        await outbox.append({ ...group, hidden: [row(0), row(2)] })
+        expect(numbersOf(await claimAll())).toEqual(['1:4+2'])
+        await outbox.append({ ...group, segments: group.segments.slice(1) })
+        expect(numbersOf(await claimAll())).toEqual(['1:4+2'])
+        await outbox.append({ ...group, segments: group.segments.slice(1), hidden: [row(4)] })
+        expect(numbersOf(await claimAll())).toEqual(['1:2+2'])
+        expect(numbersOf(await claimOf(outbox, { nowMs: NOW + 100 }))).toEqual(['1:0+2', '1:2+2', '1:4+2'])
+        const foreign = { ...row(0), stream: streamId(9) }
+        await expect(outbox.append({ ...group, hidden: [foreign] })).rejects.toMatchObject({ code: 'internal' })
       })
 
       test('refuses a segment of another stream', async () => {
@@ -476,6 +502,25 @@ export function outboxContract(name: string, open: () => Promise<OutboxHome>): v
         expect(await outbox.settle(received(second))).toEqual({ received: 7, dead: [] })
         expect(await summary()).toMatchObject({ recorded: 10, settled: 10 })
         expect(await outbox.claim(CLAIM_ALL)).toBeUndefined()
+      })
+
+      test('takes back a death when another claim’s answer says that a relay holds the event', async () => {
+        const one = owner()
+        await outbox.append(one.group(events(4), { perSegment: 2 }))
+        const [first, second] = [await claimAll(), await claimAll()]
+        await outbox.settle(rejecting(first, 0, 2, 3))
+        await outbox.deleteDeadLetters([{ stream: one.stream, seq: 2 }])
+        const whole = { [one.stream]: [[2, 3] as [number, number]] }
+        expect(await outbox.settle({ ...nothing(second), received: whole })).toEqual({ received: 1, dead: [] })
+        expect((await outbox.deadLetters()).map(({ seq }) => seq)).toEqual([0])
+        expect(await summary()).toMatchObject({ recorded: 4, settled: 1, dead: 2 })
+        expect(await outbox.settle({ ...rejecting(second, 1), received: { [one.stream]: [[0, 3]] } })).toMatchObject({
+          received: 1,
+          dead: [{ seq: 1 }],
+        })
+        expect((await outbox.deadLetters()).map(({ seq }) => seq)).toEqual([1])
+        expect(await summary()).toMatchObject({ recorded: 4, settled: 2, dead: 2 })
+        expect(await outbox.totals()).toEqual({ events: 0, bytes: 0, deadLetters: 1 })
       })
 
       test('at the same time as another of the same claim counts each number once', async () => {

@@ -253,6 +253,77 @@ describe('a spell', () => {
     expect(await real.streams()).toMatchObject([{ recorded: 3, dead: 2 }])
   })
 
+  test('never sends a dead letter again between the primary’s taking it in and its burial', async () => {
+    fail('full', 'append')
+    await outbox.append(one.group(events(2)))
+    const refused = await claimOf(outbox)
+    await outbox.settle({ ...rejecting(refused, 0), received: { [one.stream]: [[1, 1]] } })
+    fail('full', 'settle')
+    for (let rounds = 0; rounds < 3; rounds++) expect(numbersOf(await outbox.claim(CLAIM_ALL))).toEqual([])
+    expect(await outbox.streams()).toMatchObject([{ recorded: 2, settled: 1, dead: 1 }])
+    // Another tab finds it when this page has ended without burying it.
+    expect(numbersOf(await real.claim(CLAIM_ALL))).toEqual([])
+    expect(numbersOf(await claimOf(real, { nowMs: NOW + 3_600_000 }))).toEqual(['1:0+1'])
+    heal()
+    await outbox.claim(CLAIM_ALL)
+    expect(await real.deadLetters()).toMatchObject([{ seq: 0, event: one.texts[0] }])
+    expect(await real.streams()).toMatchObject([{ recorded: 2, settled: 1, dead: 1 }])
+    expect(await real.totals()).toMatchObject({ events: 0 })
+  })
+
+  test('sends a dead letter that is retried before its burial', async () => {
+    fail('full', 'append')
+    await outbox.append(one.group(events(1)))
+    await outbox.settle(rejecting(await claimOf(outbox), 0))
+    fail('full', 'settle')
+    await outbox.claim(CLAIM_ALL)
+    expect(await outbox.retryDeadLetters([{ stream: one.stream, seq: 0 }])).toBe(1)
+    heal()
+    expect(numbersOf(await claimOf(outbox))).toEqual(['1:0+1'])
+    expect(numbersOf(await claimOf(real))).toEqual(['1:0+1'])
+    expect(await real.streams()).toMatchObject([{ recorded: 1, settled: 0, dead: 0 }])
+  })
+
+  test.each<Fault>(['ok', 'full'])(
+    'takes back a death when the relay takes the event from a group in doubt (settle: %s)',
+    async (settling) => {
+      let nth = 0
+      primary.plan = (method) => {
+        if (method === 'append') return nth++ === 0 ? 'doubt' : 'full'
+        return method === 'settle' ? settling : 'ok'
+      }
+      await outbox.append(one.group(events(3)))
+      const first = await claimOf(outbox)
+      await outbox.settle({ ...rejecting(first, 0, 2), received: { [one.stream]: [[1, 1]] } })
+      await outbox.deleteDeadLetters([{ stream: one.stream, seq: 2 }])
+      const again = await claimOf(outbox)
+      expect(numbersOf(again)).toEqual(['1:0+3'])
+      expect(await outbox.settle(received(again))).toEqual({ received: 2, dead: [] })
+      expect(await outbox.deadLetters()).toEqual([])
+      heal()
+      await outbox.claim(CLAIM_ALL)
+      expect(await real.deadLetters()).toEqual([])
+      expect(await real.streams()).toMatchObject([{ recorded: 3, settled: 3, dead: 0 }])
+      expect(await real.totals()).toEqual({ events: 0, bytes: 0, deadLetters: 0 })
+    },
+  )
+
+  test('lists a dead letter once whose burial is in doubt', async () => {
+    fail('unavailable')
+    await outbox.append(one.group(events(2)))
+    await outbox.settle(rejecting(await claimOf(outbox), 0, 1))
+    await outbox.deleteDeadLetters([{ stream: one.stream, seq: 1 }])
+    fail('doubt', 'settle')
+    await outbox.claim(CLAIM_ALL)
+    expect((await real.deadLetters()).map(({ seq }) => seq)).toEqual([0, 1])
+    expect((await outbox.deadLetters()).map(({ seq }) => seq)).toEqual([0])
+    expect(await outbox.retryDeadLetters([{ stream: one.stream, seq: 1 }])).toBe(0)
+    heal()
+    await outbox.claim(CLAIM_ALL)
+    expect((await real.deadLetters()).map(({ seq }) => seq)).toEqual([0])
+    expect(await real.streams()).toMatchObject([{ recorded: 2, dead: 2 }])
+  })
+
   test('drops what is held when it must, counted for good', async () => {
     await outbox.append(one.group(events(2)))
     fail('unavailable')
@@ -268,6 +339,18 @@ describe('a spell', () => {
     expect(await real.streams()).toMatchObject([{ recorded: 7, dropped: { budget: 2, consent: 4 } }])
     expect(await real.totals()).toMatchObject({ events: 1 })
     expect(await waitingByEquation(real)).toBe(1)
+  })
+
+  test('adds what is dropped here to what its owner has dropped', async () => {
+    fail('unavailable')
+    await outbox.append(one.drop('budget', 1))
+    await outbox.append(one.drop('outbox_full', 3))
+    await outbox.append(one.group(events(2)))
+    expect(await outbox.dropOldest({ bytes: 1, reason: 'budget', nowMs: NOW })).toBe(2)
+    heal()
+    await outbox.claim(CLAIM_ALL)
+    expect(await real.streams()).toMatchObject([{ recorded: 6, dropped: { budget: 3, outbox_full: 3 } }])
+    expect(await waitingByEquation(real)).toBe(0)
   })
 
   test('tells of what the primary dropped before', async () => {

@@ -3,7 +3,8 @@ import { addRange, covers, rangeCount } from '../../wire/ranges.ts'
 import type { StreamHead, StreamSummary } from '../contract.ts'
 import type { Progress } from './tables.ts'
 
-type Tally = Readonly<Record<string, number>>
+/** Counts by reason. */
+export type Tally = Readonly<Record<string, number>>
 
 /** The progress of a stream of which nothing has left. */
 export function noProgress(stream: string): Progress {
@@ -38,7 +39,7 @@ export function depart(
   const left = { ...progress, gone: ranges }
   if (how === 'settled') return { progress: { ...left, settled: left.settled + count }, count }
   if (how === 'dead') return { progress: { ...left, dead: left.dead + count }, count }
-  return { progress: { ...left, dropped: add(left.dropped, { [how.dropped]: count }) }, count }
+  return { progress: { ...left, dropped: addTallies(left.dropped, { [how.dropped]: count }) }, count }
 }
 
 /** Whether the number has left. */
@@ -59,7 +60,7 @@ export function returnDead(progress: Progress, seq: number, bytes: number): Prog
 
 /** Events of the stream that are still in the outbox. */
 export function waitingEvents(head: StreamHead, progress: Progress): number {
-  return Math.max(0, head.recorded - sum(head.dropped) - rangeCount(progress.gone))
+  return Math.max(0, head.recorded - sumOf(head.dropped) - rangeCount(progress.gone))
 }
 
 /** Their bytes: an estimate after a repeated append, never below 0, and 0 when nothing waits. */
@@ -69,8 +70,8 @@ export function waitingBytes(head: StreamHead, progress: Progress): number {
 
 /** The stream as its owner sees it, for the wire. */
 export function reportOf(head: StreamHead, progress: Progress): StreamReport {
-  const report = { id: head.stream, recorded: head.recorded, dropped: add(head.dropped, progress.dropped) }
-  return sum(head.refused) > 0 ? { ...report, refused: { ...head.refused } } : report
+  const report = { id: head.stream, recorded: head.recorded, dropped: addTallies(head.dropped, progress.dropped) }
+  return sumOf(head.refused) > 0 ? { ...report, refused: { ...head.refused } } : report
 }
 
 /** Whether a relay has acknowledged the stream's counters as they are now. */
@@ -94,26 +95,26 @@ export function summaryOf(head: StreamHead, progress: Progress): StreamSummary {
     refused: head.refused,
     settled: progress.settled,
     dead: progress.dead,
-    dropped: add(head.dropped, progress.dropped),
+    dropped: addTallies(head.dropped, progress.dropped),
   }
 }
 
 /** Counters only grow, so of two reports the heavier one is the newer, and equal weight means equal counters. */
 function weight(report: StreamReport): number {
-  return report.recorded + sum(report.dropped) + sum(report.refused)
+  return report.recorded + sumOf(report.dropped) + sumOf(report.refused)
 }
 
-function sum(tally: Tally | undefined): number {
+export function sumOf(tally: Tally | undefined): number {
   return Object.values(tally ?? {}).reduce((total, count) => total + count, 0)
 }
 
-function add(a: Tally | undefined, b: Tally): Record<string, number> {
+export function addTallies(a: Tally | undefined, b: Tally): Record<string, number> {
   const total: Record<string, number> = { ...a }
   for (const [key, count] of Object.entries(b)) total[key] = (Object.hasOwn(total, key) ? (total[key] ?? 0) : 0) + count
   return total
 }
 
-function removeFromRanges(ranges: readonly Range[], seq: number): Range[] {
+export function removeFromRanges(ranges: readonly Range[], seq: number): readonly Range[] {
   return ranges.flatMap(([from, to]): Range[] => {
     if (seq < from || seq > to) return [[from, to]]
     const around: Range[] = [

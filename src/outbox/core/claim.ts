@@ -1,8 +1,8 @@
-import type { Claim, ClaimOptions, Quarantined, Segment, StreamHead } from '../contract.ts'
+import type { Claim, ClaimOptions, Hidden, Quarantined, Segment, StreamHead } from '../contract.ts'
 import { isReported, noProgress, reportOf } from './accounting.ts'
 import { isSegment, segmentDamage } from './sound-rows.ts'
 import { hiddenRows, type Stray, streamRows } from './state.ts'
-import { byStream, type Hidden, type Progress, type SegmentKey, type Tables } from './tables.ts'
+import { byStream, type Progress, type SegmentKey, type Tables } from './tables.ts'
 
 /** Reports of streams without a segment in the claim: a bound, so that a batch stays small. */
 const MAX_EXTRA_REPORTS = 100

@@ -1,5 +1,6 @@
 import type { Segment, Settlement } from '../contract.ts'
-import { acknowledge, depart, noProgress } from './accounting.ts'
+import { acknowledge, noProgress } from './accounting.ts'
+import { settleWhole } from './settle-row.ts'
 import { byStream, type Progress, type Tables } from './tables.ts'
 import { runsOf, verdictsOf } from './verdicts.ts'
 
@@ -28,10 +29,10 @@ function counted(rows: readonly Progress[], owed: readonly Settlement[]): Progre
   const progress = byStream(rows)
   const of = (stream: string) => progress.get(stream) ?? noProgress(stream)
   for (const { claim } of owed) {
-    for (const { stream, first, count, bytes } of claim.segments) {
-      const left = depart(of(stream), first, first + count - 1, 'settled')
-      const goneBytes = left.progress.goneBytes + Math.round((bytes * left.count) / count)
-      progress.set(stream, { ...left.progress, goneBytes })
+    for (const segment of claim.segments) {
+      const draft = { progress: of(segment.stream), received: 0 }
+      settleWhole(draft, segment)
+      progress.set(segment.stream, draft.progress)
     }
     for (const report of claim.reports) progress.set(report.id, acknowledge(of(report.id), report))
   }

@@ -1,9 +1,10 @@
 import type { Range } from '../../wire/contract.ts'
 import { addRange } from '../../wire/ranges.ts'
 import type { Segment, Settled, Settlement, StreamHead } from '../contract.ts'
-import { acknowledge, depart, isReported, noProgress } from './accounting.ts'
+import { acknowledge, isReported, noProgress } from './accounting.ts'
 import { groupByStream } from './group-by-stream.ts'
-import { type Draft, settleRow } from './settle-row.ts'
+import { raiseDead } from './raise-dead.ts'
+import { type Draft, settleRow, settleWhole } from './settle-row.ts'
 import { isSegment } from './sound-rows.ts'
 import { streamRows } from './state.ts'
 import { byStream, type Progress, type Tables } from './tables.ts'
@@ -57,6 +58,7 @@ async function settleStream(
   const covered: Range[] = []
   for (const segment of segments) {
     const runs = runsOf(verdicts, segment.first, last(segment))
+    for (const run of runs) if (run.verdict === 'received') await raiseDead(tables, head.stream, draft, run)
     if (runs.length > 1 || typeof runs[0]?.verdict === 'object') {
       for (const row of await tables.segmentsWithin(head.stream, segment.first, last(segment))) {
         if (isSegment(row)) settleRow(tables, head, draft, row, verdicts, settlement.nowMs)
@@ -67,15 +69,6 @@ async function settleStream(
     }
   }
   for (const [from, to] of joined(covered)) tables.deleteSegments(head.stream, from, to)
-}
-
-/** Whole segments go without being read again, many at once: the common case, and the fast one. */
-function settleWhole(draft: Draft, segment: Segment): void {
-  const { progress, count } = depart(draft.progress, segment.first, segment.first + segment.count - 1, 'settled')
-  if (count === 0) return
-  const bytes = Math.round((segment.bytes * count) / segment.count)
-  draft.progress = { ...progress, goneBytes: progress.goneBytes + bytes }
-  draft.received += count
 }
 
 function joined(runs: readonly Range[]): Range[] {

@@ -1,5 +1,5 @@
-import type { Quarantined, Rollup, Segment, StreamHead } from '../contract.ts'
-import type { Hidden, Progress } from './tables.ts'
+import type { Hidden, Quarantined, Rollup, Segment, StreamHead } from '../contract.ts'
+import type { Progress } from './tables.ts'
 
 /*
  * Rows outlive the code that wrote them: another script of the origin, a developer's tools or a damaged disk may have

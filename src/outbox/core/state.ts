@@ -1,6 +1,6 @@
-import type { Quarantined, StreamHead } from '../contract.ts'
+import type { Hidden, Quarantined, StreamHead } from '../contract.ts'
 import { isHead, isHidden, isProgress } from './sound-rows.ts'
-import { byStream, type Hidden, type Progress, type Tables } from './tables.ts'
+import { byStream, type Progress, type Tables } from './tables.ts'
 
 /** A row that cannot be relied on. */
 export type Stray = Pick<Quarantined, 'store' | 'reason' | 'row'>

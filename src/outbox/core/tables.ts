@@ -1,5 +1,5 @@
 import type { Range, StreamReport } from '../../wire/contract.ts'
-import type { DeadLetter, Quarantined, Rollup, Segment, StreamHead } from '../contract.ts'
+import type { DeadLetter, Hidden, Quarantined, Rollup, Segment, StreamHead } from '../contract.ts'
 
 /** What became of a stream's numbers after they were appended. Its owner writes heads; only settle() and purge() write this. */
 export interface Progress {
@@ -14,15 +14,6 @@ export interface Progress {
   /** The newest report that a relay acknowledged. */
   readonly reported?: StreamReport
   readonly changedAtMs: number
-}
-
-/** A segment that is leased or deferred. Apart from the segments, so that a lease never rewrites their bodies. */
-export interface Hidden {
-  readonly stream: string
-  readonly first: number
-  readonly count: number
-  readonly hiddenAtMs: number
-  readonly visibleAtMs: number
 }
 
 /** Segments are ordered by stream, then by first number. */
@@ -55,6 +46,7 @@ export interface Tables {
   putSegment(segment: Segment): void
   /** Deletes the segments whose first number lies in [from, to]. */
   deleteSegments(stream: string, from: number, to: number): void
+  /** Rows of their own, so that a lease never rewrites a segment's body. */
   putHidden(hidden: Hidden): void
   deleteHidden(stream: string, from: number, to: number): void
   putHead(head: StreamHead): void

@@ -18,7 +18,6 @@ interface Stored {
 }
 
 const PLAIN_STORES: readonly Store[] = ['segments', 'streams']
-const WITH_ROLLUPS: readonly Store[] = ['segments', 'streams', 'rollups']
 
 /** The write path: one transaction for each group, issued and committed within the call when the connection is open. */
 export function createAppender(
@@ -28,19 +27,23 @@ export function createAppender(
   const streams = new Map<string, { readonly owned: OwnedStream; stored?: Stored }>()
 
   async function append(group: AppendGroup): Promise<Durability> {
-    const { head, segments, strict, rollups = [], closed = [] } = group
+    const { head, segments, strict, rollups = [], closed = [], hidden } = group
     const stream = streams.get(head.stream) ?? { owned: new OwnedStream(head) }
     checkGroup(group, stream.owned.newest)
     stream.owned.note(group)
     streams.set(head.stream, stream)
     if (stream.stored && clock() - stream.stored.atMs > REVIVE_AFTER_MS) revive(connection, stream.stored)
-    const stores = rollups.length + closed.length > 0 ? WITH_ROLLUPS : PLAIN_STORES
+    const stores = [...PLAIN_STORES]
+    if (rollups.length + closed.length > 0) stores.push('rollups')
+    if (hidden) stores.push('hidden')
     const durability = strict ? 'strict' : 'relaxed'
     await connection.run((database) =>
       commitAtOnce(database, { stores, mode: 'readwrite', durability }, (transaction) => {
         const store = (name: Store) => transaction.objectStore(name)
         const rows = store('segments')
         for (const segment of segments) rows.put(segment)
+        if (hidden) for (const { first } of segments) store('hidden').delete([head.stream, first])
+        for (const row of hidden ?? []) store('hidden').put(row)
         for (const rollup of stream.owned.current(rollups)) store('rollups').put(rollup)
         for (const seq of closed) store('rollups').delete([head.stream, seq])
         // On a second try a later group may have been stored already: its head must not go back.

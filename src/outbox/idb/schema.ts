@@ -1,6 +1,6 @@
 import type { DBSchema, IDBPDatabase, IDBPTransaction, StoreNames } from 'idb'
-import type { DeadLetter, Quarantined, Rollup, Segment, StreamHead } from '../contract.ts'
-import type { Hidden, Progress } from '../core/tables.ts'
+import type { DeadLetter, Hidden, Quarantined, Rollup, Segment, StreamHead } from '../contract.ts'
+import type { Progress } from '../core/tables.ts'
 
 /** Raise it with a migration in createStores(); never change what an older version wrote. */
 export const SCHEMA_VERSION = 1

@@ -5,6 +5,7 @@ import { claimFrom, releaseIn } from '../core/claim.ts'
 import { dropOldestIn } from '../core/drop-oldest.ts'
 import { summariesOf, totalsOf } from '../core/overview.ts'
 import { purgeIn } from '../core/purge.ts'
+import { putGroup } from '../core/put-group.ts'
 import { quarantineIn } from '../core/quarantine.ts'
 import { retryDeadIn } from '../core/retry-dead.ts'
 import { closeRollupsIn, openRollupsOf } from '../core/rollups.ts'
@@ -50,10 +51,7 @@ export function createMemoryOutbox({ random }: MemoryOutboxDeps): Outbox {
     append: (group) =>
       inTurn(() => {
         checkGroup(group, rows.heads.get(group.head.stream))
-        for (const segment of group.segments) tables.putSegment(segment)
-        for (const rollup of group.rollups ?? []) tables.putRollup(rollup)
-        for (const seq of group.closed ?? []) tables.deleteRollup(group.head.stream, seq)
-        tables.putHead(group.head)
+        putGroup(tables, group)
         return 'memory'
       }),
     claim: (options) => inTurn(() => claimWithin(options)),

@@ -1,5 +1,5 @@
-import type { DeadLetter, Quarantined, Rollup, Segment, StreamHead } from '../contract.ts'
-import type { Hidden, Progress, Tables } from '../core/tables.ts'
+import type { DeadLetter, Hidden, Quarantined, Rollup, Segment, StreamHead } from '../contract.ts'
+import type { Progress, Tables } from '../core/tables.ts'
 
 /** The rows of an outbox in plain maps. */
 export interface MemoryRows {

@@ -1,8 +1,8 @@
 import type { Range } from '../../wire/contract.ts'
 import { addRange } from '../../wire/ranges.ts'
 import type { AppendGroup, Durability, StreamHead } from '../contract.ts'
+import { addTallies, type Tally } from '../core/accounting.ts'
 import { OwnedStream } from '../core/owned-stream.ts'
-import type { Hidden } from '../core/tables.ts'
 
 /** A group that waits to be stored; `outcome` is set once a try has shown what it survives. */
 export interface HeldGroup {
@@ -15,7 +15,7 @@ export class Owner {
   readonly stream: OwnedStream
   /** Numbers of roll-ups that the primary has, in some version. */
   readonly storedRollups = new Set<number>()
-  readonly #lost: Record<string, number> = {}
+  #lost: Tally = {}
   #lostBytes = 0
 
   /** The head that the primary had last, as far as is known. */
@@ -33,8 +33,8 @@ export class Owner {
   }
 
   /** Events that were dropped while they were held: the primary has never seen them, so they go into the head. */
-  lose(dropped: Readonly<Record<string, number>>, bytes: number): void {
-    for (const [reason, count] of Object.entries(dropped)) this.#lost[reason] = own(this.#lost, reason) + count
+  lose(dropped: Tally, bytes: number): void {
+    this.#lost = addTallies(this.#lost, dropped)
     this.#lostBytes += bytes
   }
 
@@ -45,9 +45,7 @@ export class Owner {
 
   complete(head: StreamHead): StreamHead {
     if (Object.keys(this.#lost).length === 0) return head
-    const dropped = { ...head.dropped }
-    for (const [reason, count] of Object.entries(this.#lost)) dropped[reason] = own(dropped, reason) + count
-    return { ...head, dropped, bytes: Math.max(0, head.bytes - this.#lostBytes) }
+    return { ...head, dropped: addTallies(head.dropped, this.#lost), bytes: Math.max(0, head.bytes - this.#lostBytes) }
   }
 }
 
@@ -59,8 +57,6 @@ export class HeldStream {
   /** Numbers that a relay said it holds, and about how many bytes they were. */
   received: Range[] = []
   receivedBytes = 0
-  /** Leases and deferrals of segments that the primary has stored since. */
-  hidden: Hidden[] = []
   /** Dead letters that were deleted before the primary knew them. */
   readonly deletedDead = new Set<number>()
 
@@ -76,8 +72,4 @@ export class HeldStream {
   close(seqs: AppendGroup['closed']): void {
     for (const seq of seqs ?? []) this.closed.add(seq)
   }
-}
-
-function own(tally: Readonly<Record<string, number>>, key: string): number {
-  return Object.hasOwn(tally, key) ? (tally[key] ?? 0) : 0
 }

@@ -7,22 +7,27 @@ import type {
   DeadLetter,
   DropOptions,
   Durability,
+  Hidden,
   PurgeOptions,
   Segment,
   Settled,
   Settlement,
   StreamHead,
 } from '../contract.ts'
-import { noProgress } from '../core/accounting.ts'
+import { noProgress, removeFromRanges } from '../core/accounting.ts'
 import { claimFrom } from '../core/claim.ts'
 import { dropOldestIn } from '../core/drop-oldest.ts'
 import { purgeIn } from '../core/purge.ts'
+import { putGroup } from '../core/put-group.ts'
 import { closeRollupsIn } from '../core/rollups.ts'
 import { settleIn } from '../core/settle.ts'
 import { sliceSegment } from '../core/split-events.ts'
 import type { Progress, Tables } from '../core/tables.ts'
 import { byNumber, eventKey, type MemoryRows, memoryRows, memoryTables } from '../memory/tables.ts'
 import { type HeldGroup, HeldStream, Owner } from './held-stream.ts'
+
+/** How long a dead letter may take from the primary's store to its burial. Should the page end first, it is sent again. */
+const BURIAL_MS = 3_600_000
 
 export interface Snapshot {
   readonly group: AppendGroup
@@ -56,11 +61,8 @@ export class Held {
     const token: HeldGroup = { strict: group.strict }
     this.streams.set(stream, held)
     held.groups.push(token)
-    for (const segment of group.segments) this.tables.putSegment(segment)
-    for (const rollup of owner.stream.current(group.rollups)) this.tables.putRollup(rollup)
-    for (const seq of group.closed ?? []) this.tables.deleteRollup(stream, seq)
     held.close(group.closed)
-    this.tables.putHead(owner.head)
+    putGroup(this.tables, { ...group, head: owner.head, rollups: owner.stream.current(group.rollups) })
     return token
   }
 
@@ -88,26 +90,18 @@ export class Held {
   }
 
   async settle(settlement: Settlement): Promise<Settled> {
-    const streams = [...this.streams.keys()]
-    const before = new Map(streams.map((stream) => [stream, this.progress(stream)]))
+    const before = new Map([...this.streams.keys()].map((stream) => [stream, this.#left(stream)]))
     const settled = await settleIn(this.tables, settlement, Number.POSITIVE_INFINITY)
     for (const [stream, held] of this.streams) {
-      const dead = settled.dead.filter((letter) => letter.stream === stream)
-      const { gone, goneBytes } = before.get(stream) ?? noProgress(stream)
-      const after = this.progress(stream)
-      const known = dead.reduce<Range[]>((ranges, { seq }) => addRange(ranges, seq, seq).ranges, [...gone])
-      const deadBytes = dead.reduce((sum, { event }) => sum + event.length, 0)
-      held.receive(newRanges(known, after.gone), Math.max(0, after.goneBytes - goneBytes - deadBytes))
+      const { ranges, bytes } = this.#left(stream)
+      const known = before.get(stream)
+      held.receive(newRanges(known?.ranges ?? [], ranges), Math.max(0, bytes - (known?.bytes ?? 0)))
     }
     return settled
   }
 
   release(claim: Claim): void {
-    for (const { stream, first } of claim.segments) {
-      this.tables.deleteHidden(stream, first, first)
-      const held = this.streams.get(stream)
-      if (held) held.hidden = held.hidden.filter((each) => each.first !== first)
-    }
+    for (const { stream, first } of claim.segments) this.tables.deleteHidden(stream, first, first)
   }
 
   /** The stream's head that the primary had last, as far as is known. */
@@ -149,13 +143,20 @@ export class Held {
     const rollups = [...this.rows.rollups.values()].filter((rollup) => rollup.stream === stream)
     const closed = [...held.closed]
     const groups = [...held.groups]
-    // The primary buries them itself, when the settlement is replayed.
+    // The primary buries them itself, when the settlement is replayed; until then nobody may send them again.
     const dead = this.#allLetters(stream).map(({ seq, event }) => sliceSegment(stream, [event], seq, seq, seq))
-    const group = { head: owner.head, segments: [...segments, ...dead], strict: held.strict, rollups, closed }
+    const group = {
+      head: owner.head,
+      segments: [...segments, ...dead],
+      strict: held.strict,
+      rollups,
+      closed,
+      hidden: [...(this.rows.hidden.get(stream)?.values() ?? []), ...dead.map((row) => this.#untilBuried(row))],
+    }
     const stored = (durability: Durability) => {
       for (const each of groups) each.outcome = durability
       held.groups = held.groups.filter((each) => !groups.includes(each))
-      for (const segment of segments) this.#forget(held, segment)
+      for (const segment of segments) this.#forget(segment)
       for (const rollup of rollups) {
         if (this.rows.rollups.get(eventKey(rollup)) === rollup) this.tables.deleteRollup(stream, rollup.seq)
       }
@@ -171,22 +172,18 @@ export class Held {
 
   /** What became of held numbers, told as one settlement; undefined when nothing did. */
   replay(stream: string): Settlement | undefined {
-    const { received, receivedBytes, hidden } = this.streams.get(stream) as HeldStream
+    const { received, receivedBytes } = this.streams.get(stream) as HeldStream
     const letters = this.#allLetters(stream)
-    if (received.length === 0 && letters.length === 0 && hidden.length === 0) return undefined
+    if (received.length === 0 && letters.length === 0) return undefined
     const total = received.reduce((sum, [from, to]) => sum + to - from + 1, 0)
     const piece = (first: number, count: number, bytes: number) => ({ stream, first, count, bytes, body: '' })
     const segments = [
       ...received.map(([from, to]) => piece(from, to - from + 1, (receivedBytes * (to - from + 1)) / total)),
       ...letters.map(({ seq }) => piece(seq, 1, 0)),
-      ...hidden.map(({ first, count }) => piece(first, count, 0)),
     ]
     const rejected = letters.map(({ seq, code, detail }) => ({ stream, seq, code, detail }))
-    const deferred = hidden.map(({ first, count, visibleAtMs }) => {
-      return { stream, from: first, to: first + count - 1, delayMs: visibleAtMs - this.nowMs }
-    })
     const claim = { segments, reports: [], more: false }
-    return { claim, received: { [stream]: received }, rejected, deferred, nowMs: this.nowMs }
+    return { claim, received: { [stream]: received }, rejected, deferred: [], nowMs: this.nowMs }
   }
 
   /** The primary has been told everything: forgets what became of the stream, and the stream when nothing is left. */
@@ -194,7 +191,6 @@ export class Held {
     const held = this.streams.get(stream) as HeldStream
     held.received = []
     held.receivedBytes = 0
-    held.hidden = []
     held.deletedDead.clear()
     for (const { seq } of this.#allLetters(stream)) this.tables.deleteDead(stream, seq)
     this.rows.progress.delete(stream)
@@ -205,17 +201,28 @@ export class Held {
     this.rows.hidden.delete(stream)
   }
 
+  /** The numbers that have left, and their bytes; dead letters apart. */
+  #left(stream: string): { ranges: readonly Range[]; bytes: number } {
+    const { gone, goneBytes } = this.progress(stream)
+    const letters = this.#allLetters(stream)
+    return {
+      ranges: letters.reduce((ranges, { seq }) => removeFromRanges(ranges, seq), gone),
+      bytes: letters.reduce((bytes, { event }) => bytes - event.length, goneBytes),
+    }
+  }
+
   #allLetters(stream: string): DeadLetter[] {
     return [...this.rows.dead.values()].filter((letter) => letter.stream === stream)
   }
 
-  #forget(held: HeldStream, segment: Segment): void {
+  #untilBuried({ stream, first, count }: Segment): Hidden {
+    return { stream, first, count, hiddenAtMs: this.nowMs, visibleAtMs: this.nowMs + BURIAL_MS }
+  }
+
+  #forget(segment: Segment): void {
     const { stream, first } = segment
     if (this.rows.segments.get(stream)?.get(first) !== segment) return
     this.tables.deleteSegments(stream, first, first)
-    const hidden = this.rows.hidden.get(stream)?.get(first)
-    if (!hidden) return
-    held.hidden.push(hidden)
     this.tables.deleteHidden(stream, first, first)
   }
 

@@ -1,5 +1,5 @@
 import type { OutboxTotals, StreamHead, StreamSummary } from '../contract.ts'
-import { noProgress, summaryOf } from '../core/accounting.ts'
+import { noProgress, summaryOf, sumOf } from '../core/accounting.ts'
 import type { Progress } from '../core/tables.ts'
 
 /** What one stream is, by what the primary knows of it (its summary, and the head it was given) and what is held. */
@@ -25,8 +25,7 @@ export function mergeSummary(
 
 /** Events that wait, by the equation. */
 export function waitingOf({ recorded, settled, dead, dropped }: StreamSummary): number {
-  const given = Object.values(dropped).reduce((sum, count) => sum + count, 0)
-  return Math.max(0, recorded - settled - dead - given)
+  return Math.max(0, recorded - settled - dead - sumOf(dropped))
 }
 
 export function addTotals(a: OutboxTotals, b: OutboxTotals): OutboxTotals {

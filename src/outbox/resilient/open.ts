@@ -187,7 +187,7 @@ export function resilientOutbox(deps: ResilientOutboxDeps): Outbox {
         async () => {
           const here = held.letters().map(eventKey)
           const isHere = (letter: Pick<DeadLetter, 'stream' | 'seq'>) => here.includes(eventKey(letter))
-          const others = letters.filter((letter) => !isHere(letter))
+          const others = letters.filter((letter) => !held.rows.dead.has(eventKey(letter)))
           const moved = await retryDeadIn(held.tables, letters.filter(isHere))
           return moved + (others.length > 0 ? await primary.retryDeadLetters(others) : 0)
         },

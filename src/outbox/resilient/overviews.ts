@@ -1,6 +1,6 @@
 import type { Outbox, OutboxTotals, StreamSummary } from '../contract.ts'
 import { byStream } from '../core/tables.ts'
-import { byNumber } from '../memory/tables.ts'
+import { byNumber, eventKey } from '../memory/tables.ts'
 import type { Held } from './held.ts'
 import { addTotals, mergeSummary, waitingOf } from './merge.ts'
 
@@ -30,7 +30,9 @@ export function overviews(held: Held, primary: Outbox): Pick<Outbox, 'totals' | 
     },
     async deadLetters() {
       const stored = await primary.deadLetters().catch(() => [])
-      return [...stored, ...held.letters()].sort(byNumber)
+      // A burial in doubt leaves its letter in both places; and one that was deleted here has gone for the caller.
+      const others = stored.filter((letter) => !held.rows.dead.has(eventKey(letter)))
+      return [...others, ...held.letters()].sort(byNumber)
     },
   }
 }

@@ -7,14 +7,15 @@ const NOTHING: Settled = { received: 0, dead: [] }
 export async function settleBoth(held: Held, primary: Outbox, settlement: Settlement): Promise<Settled> {
   const { segments, reports } = settlement.claim
   const known = new Map(segments.map((segment) => [segment, held.knows(segment)]))
-  const part = (where: 'rows' | 'gone' | undefined, ofReports: typeof reports): Settlement => {
-    const chosen = segments.filter((segment) => known.get(segment) === where)
+  const part = (ofReports: typeof reports, ...where: ('rows' | 'gone' | undefined)[]): Settlement => {
+    const chosen = segments.filter((segment) => where.includes(known.get(segment)))
     return { ...settlement, claim: { segments: chosen, reports: ofReports, more: false } }
   }
-  const gone = part('gone', [])
-  const stored = part(undefined, reports)
-  const here = await held.settle(part('rows', reports))
-  // Counted already; but a group in doubt may have left its rows in the primary.
+  const gone = part([], 'gone')
+  const stored = part(reports, undefined)
+  // What has left counts no more, unless as a dead letter that the relay has taken by now.
+  const here = await held.settle(part(reports, 'rows', 'gone'))
+  // The primary may have rows of it: from a group in doubt, or of letters that it has not buried yet.
   if (gone.claim.segments.length > 0) await primary.settle(gone).catch(() => undefined)
   const isTold = segments.length > 0 && stored.claim.segments.length === 0
   if (isTold) return here
