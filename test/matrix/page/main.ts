@@ -22,6 +22,7 @@ function openTab(url: string): void {
 
 function pollServer(id: string): void {
   const captain = new Captain(`crowd-${id}`)
+  const enough = new AbortController()
   const commands: Commands = {
     openTab,
     start: (options) => subject.start(options),
@@ -43,11 +44,14 @@ function pollServer(id: string): void {
     upgrade: () => upgrade(subject.outbox),
     fillStorage,
     freeStorage,
-    leave: (blow) => subject.leave(blow),
+    leave: (blow) => {
+      enough.abort()
+      subject.leave(blow)
+    },
     openCrowd: ({ urls }) => captain.open(urls, openTab),
     crowd: ({ name, args, only }) => captain.ask(name, args, only),
   }
-  void listen(id, commands)
+  void listen(id, commands, enough.signal)
 }
 
 const id = query.get('id')

@@ -58,6 +58,7 @@ async function play(stage: Stage, moment: Moment): Promise<void> {
     // What is recorded before the outbox is open has nowhere to go: here it is open.
     await recordEverywhere(stage, captain)
     await strikeEverywhere(stage, captain)
+    captain.tell('leave', { kind: 'close' })
     return stage.comeBack(await browser.openTab())
   }
   const first = await leader(captain)
@@ -76,6 +77,7 @@ async function play(stage: Stage, moment: Moment): Promise<void> {
   if (moment === 'after durable')
     book.expect(requests <= 2 * ALONE + LATITUDE, `${requests} requests for one tab's ${ALONE}`)
   await captain.call('crowd', { name: 'leave', args: { kind: 'close' } })
+  captain.tell('leave', { kind: 'close' })
 }
 
 const crowd: Scenario = {

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 
 /** A request with events, as it stands between browser and relay. */
 export interface Exchange {
@@ -108,6 +108,7 @@ class ProxyServer implements FaultProxy {
   readonly #relayUrl: string
   readonly #queue: Action[] = []
   readonly #server: Server
+  readonly #sockets = new Set<Socket>()
   #always: Action = pass
   #port = 0
 
@@ -116,6 +117,10 @@ class ProxyServer implements FaultProxy {
     this.#server = createServer((request, response) => {
       // A browser that is killed ends its request wherever it stands: that is what the matrix is for.
       this.#serve(request, response).catch(() => response.destroy())
+    })
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket)
+      socket.on('close', () => this.#sockets.delete(socket))
     })
   }
 
@@ -160,7 +165,8 @@ class ProxyServer implements FaultProxy {
     if (!this.#server.listening) return
     const closed = once(this.#server, 'close')
     this.#server.close()
-    this.#server.closeAllConnections()
+    // Also those on which a browser has asked for nothing yet, of which HTTP knows nothing.
+    for (const socket of this.#sockets) socket.destroy()
     await closed
   }
 
