@@ -8,8 +8,8 @@ export interface Served {
   close(): Promise<void>
 }
 
-/** Serves a fetch handler on the loopback. Rejects when the port is taken. */
-export async function serve(fetch: (request: Request) => Response | Promise<Response>, port: number): Promise<Served> {
+/** Serves a fetch handler on the loopback; port 0 (the default) is any free one. Rejects when the port is taken. */
+export async function serve(fetch: (request: Request) => Response | Promise<Response>, port = 0): Promise<Served> {
   const server = createAdaptorServer({ fetch, overrideGlobalObjects: false }) as Server
   server.listen(port, '127.0.0.1')
   await once(server, 'listening')

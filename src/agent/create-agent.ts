@@ -1,6 +1,7 @@
 import { createNanoEvents } from 'nanoevents'
 import type { Meter } from '../meter/contract.ts'
 import type { DeadLetter, Durability, Outbox } from '../outbox/contract.ts'
+import { eventsIn } from '../outbox/core/sums.ts'
 import type { LifecycleEvent, Runtime } from '../runtime/contract.ts'
 import type { MetertapError } from '../wire/errors.ts'
 import type { Agent, DeadLetterId, PurgeReceipt, RecordOptions } from './agent.ts'
@@ -209,7 +210,7 @@ class RunningAgent implements Agent {
       },
       onStored: (segments, durability, moreEvents) => {
         this.#sender.stored(segments, moreEvents)
-        const events = segments.reduce((sum, { count }) => sum + count, 0)
+        const events = eventsIn(segments)
         if (events > 0) emit('stored', { events, durability })
       },
       onFailed: ({ code, message }) => emit('trouble', { code, detail: message }),

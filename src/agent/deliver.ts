@@ -1,4 +1,5 @@
 import type { Claim, Outbox, Settled, Settlement } from '../outbox/contract.ts'
+import { eventsIn } from '../outbox/core/sums.ts'
 import type { Turn } from '../schedule/drainer.ts'
 import type { Outcome } from '../transport/contract.ts'
 import type { Deferral, Policy, WireAnswer } from '../wire/contract.ts'
@@ -59,10 +60,6 @@ const EVENT_TOO_LARGE: FailedOutcome & { kind: 'refused' } = {
   status: 413,
   code: 'event_too_large',
   detail: 'The relay, or a proxy before it, takes no request as large as this one event.',
-}
-
-function eventsOf(claim: Claim): number {
-  return claim.segments.reduce((sum, { count }) => sum + count, 0)
 }
 
 /** The deferrals that name something that was sent, with delays within bounds. */
@@ -134,14 +131,14 @@ export function createDeliver(options: DeliverOptions): () => Promise<Turn> {
   /** The relay takes events: those set aside get their second chance, and a cap learned from a 413 may be too low. */
   const tryAgain = async (): Promise<void> => {
     limits.maxBatchEvents = Math.min(mostEvents, limits.maxBatchEvents + Math.ceil(mostEvents / 100))
-    for (const { segment } of poison.accepted()) {
+    for (const segment of poison.accepted()) {
       await outbox.release({ segments: [segment], reports: [], more: false })
     }
   }
 
   /** 413: from now on at most half of what was too much. */
   const shrink = (claim: Claim, sent: Claim): Promise<Turn> => {
-    const events = eventsOf(sent)
+    const events = eventsIn(sent.segments)
     if (events === 0) return fail(claim, REPORTS_TOO_LARGE)
     if (events > 1) limits.maxBatchEvents = Math.floor(events / 2)
     return isolate(claim, sent, EVENT_TOO_LARGE)

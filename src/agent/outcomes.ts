@@ -1,5 +1,6 @@
 import { eventId } from '../meter/contract.ts'
 import type { Claim, Outbox, Settled } from '../outbox/contract.ts'
+import { eventsIn } from '../outbox/core/sums.ts'
 import type { Counters } from './counters.ts'
 import type { FailedOutcome } from './deliver.ts'
 import type { AgentEvents } from './stats.ts'
@@ -24,7 +25,7 @@ export class Outcomes {
   }
 
   sending(claim: Claim | undefined): void {
-    this.#options.counters.sending(claim?.segments.reduce((sum, { count }) => sum + count, 0))
+    this.#options.counters.sending(claim && eventsIn(claim.segments))
   }
 
   settled({ received, dead }: Settled): void {

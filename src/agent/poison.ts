@@ -1,10 +1,6 @@
 import { eventId } from '../meter/contract.ts'
 import type { Claim, Segment } from '../outbox/contract.ts'
-
-/** An event that was refused alone. */
-export interface Suspect {
-  readonly segment: Segment
-}
+import { eventsIn } from '../outbox/core/sums.ts'
 
 /**
  * 'halve': send fewer. 'suspect': set this one event aside and go on. 'bury': it was refused before, others have been
@@ -22,7 +18,8 @@ const MAX_SUSPECTS = 5
  */
 export class Poison {
   #maxEvents = Number.POSITIVE_INFINITY
-  #suspects: Suspect[] = []
+  /** One event each: refused alone. */
+  #suspects: Segment[] = []
   readonly #secondChance = new Set<string>()
 
   /** Events in one request while the search is on. */
@@ -31,7 +28,7 @@ export class Poison {
   }
 
   refused({ segments }: Claim): Suspicion {
-    const events = segments.reduce((sum, { count }) => sum + count, 0)
+    const events = eventsIn(segments)
     const [segment] = segments
     if (!segment) return 'park'
     if (events > 1) {
@@ -40,16 +37,16 @@ export class Poison {
     }
     if (this.#secondChance.delete(eventId(segment.stream, segment.first))) return 'bury'
     if (this.#suspects.length >= MAX_SUSPECTS) return 'park'
-    this.#suspects.push({ segment })
+    this.#suspects.push(segment)
     return 'suspect'
   }
 
   /** The relay accepted something: requests may grow again, and those who were suspected get a second chance now. */
-  accepted(): readonly Suspect[] {
+  accepted(): readonly Segment[] {
     const suspects = this.#suspects
     this.#suspects = []
     this.#maxEvents *= 2
-    for (const { segment } of suspects) this.#secondChance.add(eventId(segment.stream, segment.first))
+    for (const { stream, first } of suspects) this.#secondChance.add(eventId(stream, first))
     return suspects
   }
 }

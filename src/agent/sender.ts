@@ -1,4 +1,5 @@
 import type { Outbox, Segment, Settled, StreamHead } from '../outbox/contract.ts'
+import { bytesIn, eventsIn } from '../outbox/core/sums.ts'
 import type { Runtime } from '../runtime/contract.ts'
 import { type Alarm, createAlarm } from '../schedule/alarm.ts'
 import type { FlushReason, PauseReason } from '../schedule/contract.ts'
@@ -133,8 +134,8 @@ export class Sender {
 
   /** A group was stored: count it, keep it for the exit path, and see that it gets sent in time. */
   stored(segments: readonly Segment[], moreEvents: number): void {
-    const events = segments.reduce((sum, { count }) => sum + count, 0)
-    const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0)
+    const events = eventsIn(segments)
+    const bytes = bytesIn(segments)
     this.#lastWords.stored(segments)
     this.#options.counters.appended(moreEvents, bytes)
     this.#triggers.appended(events, bytes)

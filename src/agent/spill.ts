@@ -1,4 +1,5 @@
 import type { AppendGroup, Outbox } from '../outbox/contract.ts'
+import { eventsIn } from '../outbox/core/sums.ts'
 
 /** The part of localStorage that is needed. */
 export type SpillStorage = Pick<Storage, 'length' | 'key' | 'getItem' | 'setItem' | 'removeItem'>
@@ -44,7 +45,7 @@ export class Spill {
       const group = this.#read(key)
       if (group) {
         await outbox.append(group)
-        events += group.segments.reduce((sum, { count }) => sum + count, 0)
+        events += eventsIn(group.segments)
       }
       this.#storage?.removeItem(key)
     }

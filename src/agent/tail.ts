@@ -1,4 +1,5 @@
 import type { AppendGroup, Durability, Outbox, Segment, StreamHead } from '../outbox/contract.ts'
+import { bytesIn, eventsIn } from '../outbox/core/sums.ts'
 import { MetertapError } from '../wire/errors.ts'
 import { Group } from './receipt.ts'
 import type { RollupWrite } from './rollups.ts'
@@ -148,7 +149,7 @@ export class Tail {
     if (this.#outbox || this.#runs.isEmpty) return undefined
     const { utf8Length } = this.#options
     const segments = this.#runs.waiting.map((run) => segmentOf(this.stream, run, utf8Length))
-    const bytes = segments.reduce((sum, segment) => sum + segment.bytes, this.#bytes)
+    const bytes = this.#bytes + bytesIn(segments)
     return { head: { ...this.head(), bytes }, segments, strict: false }
   }
 
@@ -166,7 +167,7 @@ export class Tail {
       return segmentOf(this.stream, { first: seq, texts: [event] }, utf8Length)
     })
     const segments = [...plain, ...sums]
-    const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0)
+    const bytes = bytesIn(segments)
     this.#bytes += bytes
     const append = {
       head: this.head(),
@@ -175,7 +176,7 @@ export class Tail {
       rollups: rollups.open.map((window) => ({ ...window, stream: this.stream, accountTag })),
       closed: rollups.closed.map(({ seq }) => seq),
     }
-    const events = plain.reduce((sum, { count }) => sum + count, 0)
+    const events = eventsIn(plain)
     const cut = { append, rollups, receipts: this.#group, events, bytes, kept: this.#keptNow() }
     this.#group = new Group()
     this.#strict = false

@@ -42,7 +42,7 @@ describe('poison', () => {
     const poison = new Poison()
     poison.refused(claim(0, 2))
     expect(poison.refused(claim(0, 1))).toBe('suspect')
-    expect(poison.accepted()).toMatchObject([{ segment: { first: 0 } }])
+    expect(poison.accepted()).toMatchObject([{ first: 0 }])
     expect(poison.accepted()).toEqual([])
     expect(poison.refused(claim(0, 1))).toBe('bury')
     expect(poison.refused(claim(0, 1)), 'a dead letter that is sent again starts anew').toBe('suspect')

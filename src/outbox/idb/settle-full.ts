@@ -2,6 +2,7 @@ import { MetertapError } from '../../wire/errors.ts'
 import type { Outbox, Settlement } from '../contract.ts'
 import { letGoIn, withOwed } from '../core/owed.ts'
 import { settleIn } from '../core/settle.ts'
+import { eventsIn } from '../core/sums.ts'
 import type { Tables } from '../core/tables.ts'
 
 type Write = <T>(work: (tables: Tables) => Promise<T>) => Promise<T>
@@ -45,7 +46,7 @@ export function createFullSettling(write: Write, retireAfterMs: number): FullSet
         const { segments } = gone.claim
         if (segments.length === 0 && settlement.claim.segments.length > 0) throw error
         owed = [...owed, gone]
-        return { received: segments.reduce((sum, { count }) => sum + count, 0), dead: [] }
+        return { received: eventsIn(segments), dead: [] }
       }
     },
   }

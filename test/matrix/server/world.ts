@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { Hono } from 'hono'
+import { serve } from '../../../demo/world/serve.ts'
 import { type RelayUnderTest, startRelay } from './relay.ts'
-import { serve } from './serve.ts'
 import { createSwitchboard, type Switchboard } from './switchboard.ts'
 
 /** Everything of the matrix that is not a browser. */
