@@ -6,6 +6,7 @@ import type { ZuoraStandIn } from '../../demo/zuora/contract.ts'
 import { startZuoraStandIn } from '../../demo/zuora/server.ts'
 import { openSqliteStore } from '../../src/relay/store/sqlite/open-sqlite-store.ts'
 import { verifyStore } from '../../src/relay/store/sqlite/verify-store.ts'
+import { callsMeter } from '../support/calls-upstream.ts'
 import { createMortalRelay, type MortalRelay } from './support/kill-again.ts'
 import { createTirelessAgent, EVENTS_PER_BATCH, type TirelessAgent } from './support/tireless-agent.ts'
 
@@ -18,18 +19,7 @@ test(`kill -9 at ${KILLS} random moments under load: each acknowledged event is 
   const path = join(folder, 'relay.db')
   const zuora = await startZuoraStandIn({
     clients: [{ clientId: 'id', clientSecret: 'client-secret' }],
-    meters: [
-      {
-        id: 'calls',
-        fields: {
-          UsageIdentifier: { type: 'string' },
-          CustomerId: { type: 'string' },
-          UsageDate: { type: 'date' },
-          Quantity: { type: 'integer' },
-        },
-        deduplicator: { field: 'UsageIdentifier' },
-      },
-    ],
+    meters: [callsMeter('calls')],
     // Calls that take their time are cut by the kills; answers that are lost put others in doubt.
     faults: [
       { kind: 'slow', delayMs: 60, when: 'after', probability: 0.5 },

@@ -9,6 +9,7 @@ import { createForwarder } from '../../src/relay/forward/create-forwarder.ts'
 import type { RelayStore } from '../../src/relay/store/contract.ts'
 import { openSqliteStore } from '../../src/relay/store/sqlite/open-sqlite-store.ts'
 import { verifyStore } from '../../src/relay/store/sqlite/verify-store.ts'
+import { callsMeter, fastTime, UPSTREAM_CLIENT } from '../support/calls-upstream.ts'
 import { routeOf } from '../support/forward-fixture.ts'
 
 const EVENTS = process.env.METERTAP_LONG ? 1_000_000 : 20_000
@@ -35,35 +36,19 @@ const FAULTS: readonly Fault[] = [
 test(`${EVENTS.toLocaleString('en')} stored events go through random faults, and the ledgers are equal`, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'metertap-million-'))
   const path = join(folder, 'relay.db')
-  const startMs = Date.now()
-  const clock = (): number => startMs + Math.round(performance.now() * SPEED)
+  const { clock, timer } = fastTime(SPEED)
   const zuora = await startZuoraStandIn({
-    clients: [{ clientId: 'id', clientSecret: 'secret' }],
-    meters: [
-      {
-        id: 'calls-id',
-        fields: {
-          UsageIdentifier: { type: 'string' },
-          CustomerId: { type: 'string' },
-          UsageDate: { type: 'date' },
-          Quantity: { type: 'integer' },
-        },
-        deduplicator: { field: 'UsageIdentifier' },
-      },
-    ],
+    clients: [UPSTREAM_CLIENT],
+    meters: [callsMeter('calls-id')],
     // Partial: of a refused call the good rows are stored, which the relay cannot know.
     ...{ environment: 'developer-sandbox', partial: 'partial', now: clock, keepRows: false, faults: FAULTS },
   })
   const store = openSqliteStore({ path, clock })
   const forwarder = createForwarder({
-    ...{ store, routes: [routeOf('calls', { meterGlobalId: 'calls-id' })], owner: 'o1', clock, fetch },
+    ...{ store, routes: [routeOf('calls', { meterGlobalId: 'calls-id' })], owner: 'o1', clock, timer, fetch },
     ...{ random: Math.random, log: () => {}, stopGraceMs: 20_000 },
-    timer: (callback, delayMs) => {
-      const timeout = setTimeout(callback, delayMs / SPEED)
-      return () => clearTimeout(timeout)
-    },
     upstream: {
-      ...{ restBase: zuora.url, clientId: 'id', clientSecret: 'secret', environment: 'developer-sandbox' },
+      ...{ restBase: zuora.url, ...UPSTREAM_CLIENT, environment: 'developer-sandbox' },
       timeoutMs: 60_000,
     },
   })

@@ -8,6 +8,7 @@ import type { Forwarder } from '../../src/relay/forward/contract.ts'
 import { createForwarder } from '../../src/relay/forward/create-forwarder.ts'
 import type { RelayStore } from '../../src/relay/store/contract.ts'
 import { openSqliteStore } from '../../src/relay/store/sqlite/open-sqlite-store.ts'
+import { callsMeter, fastTime, UPSTREAM_CLIENT } from '../support/calls-upstream.ts'
 import { routeOf, STREAM } from '../support/forward-fixture.ts'
 
 /** Real sockets on a clock that runs this many times as fast. */
@@ -21,31 +22,15 @@ describe('forwarder and Zuora stand-in', () => {
   let forwarder: Forwarder
   let recorded: number
   let sum: number
-  const startMs = Date.now()
-  const clock = (): number => startMs + Math.round(performance.now() * SPEED)
-  const timer = (callback: () => void, delayMs: number): (() => void) => {
-    const timeout = setTimeout(callback, delayMs / SPEED)
-    return () => clearTimeout(timeout)
-  }
+  const { clock, timer } = fastTime(SPEED)
 
   async function open(partial: 'all-or-nothing' | 'partial'): Promise<void> {
     folder = mkdtempSync(join(tmpdir(), 'metertap-zuora-'))
     recorded = 0
     sum = 0
     zuora = await startZuoraStandIn({
-      clients: [{ clientId: 'id', clientSecret: 'secret' }],
-      meters: [
-        {
-          id: 'calls-id',
-          fields: {
-            UsageIdentifier: { type: 'string' },
-            CustomerId: { type: 'string' },
-            UsageDate: { type: 'date' },
-            Quantity: { type: 'integer' },
-          },
-          deduplicator: { field: 'UsageIdentifier' },
-        },
-      ],
+      clients: [UPSTREAM_CLIENT],
+      meters: [callsMeter('calls-id')],
       ...{ environment: 'api-sandbox', partial, now: clock },
     })
     store = openSqliteStore({ path: join(folder, 'relay.db'), clock })
@@ -53,7 +38,7 @@ describe('forwarder and Zuora stand-in', () => {
       ...{ store, routes: [routeOf('calls', { meterGlobalId: 'calls-id' })], owner: 'o1', clock, timer, fetch },
       ...{ random: Math.random, log: () => {}, stopGraceMs: 1_000 },
       upstream: {
-        ...{ restBase: zuora.url, clientId: 'id', clientSecret: 'secret', environment: 'api-sandbox' },
+        ...{ restBase: zuora.url, ...UPSTREAM_CLIENT, environment: 'api-sandbox' },
         timeoutMs: 30_000,
       },
     })

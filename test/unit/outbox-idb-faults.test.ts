@@ -16,31 +16,20 @@ import {
   waitingByEquation,
 } from '../contract/outbox-kit.ts'
 import { fakeClock } from '../support/fake-clock.ts'
+import { rawIdb } from '../support/raw-idb.ts'
 import { eventText, streamId, UsageOwner } from '../support/usage-owner.ts'
 
 let name = ''
 let tests = 0
-const opened: IDBDatabase[] = []
 const outboxes: Outbox[] = []
 
-const factory = {
-  open(databaseName: string, version?: number) {
-    const request = indexedDB.open(databaseName, version)
-    request.addEventListener('success', () => opened.push(request.result))
-    return request
-  },
-} as IDBFactory
+const { factory, opened, countIn } = rawIdb()
 
 async function openOutbox(deps: Partial<IdbOutboxDeps> = {}): Promise<Outbox> {
   const random = () => crypto.randomUUID()
   const outbox = await openIdbOutbox({ name, indexedDB: factory, random, clock: () => CLAIM_ALL.nowMs, ...deps })
   outboxes.push(outbox)
   return outbox
-}
-
-function countIn(store: string): Promise<number> {
-  const request = (opened[0] as IDBDatabase).transaction(store).objectStore(store).count()
-  return new Promise((resolve) => request.addEventListener('success', () => resolve(request.result)))
 }
 
 /** Other code of this origin at work in the database. */

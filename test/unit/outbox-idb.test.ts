@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Outbox } from '../../src/outbox/contract.ts'
 import { type IdbOutboxDeps, openIdbOutbox } from '../../src/outbox/idb/open.ts'
 import { CLAIM_ALL, nothing, numbersOf, received } from '../contract/outbox.ts'
+import { rawIdb } from '../support/raw-idb.ts'
 import { eventText, streamId, UsageOwner } from '../support/usage-owner.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -11,17 +12,9 @@ const DAY_MS = 24 * 60 * 60 * 1000
 let name = ''
 let nowMs = CLAIM_ALL.nowMs
 let tests = 0
-const opened: IDBDatabase[] = []
 const outboxes: Outbox[] = []
 
-/** The global factory, keeping the raw connections so that a test can break them. */
-const factory = {
-  open(databaseName: string, version?: number) {
-    const request = indexedDB.open(databaseName, version)
-    request.addEventListener('success', () => opened.push(request.result))
-    return request
-  },
-} as IDBFactory
+const { factory, opened, countIn } = rawIdb()
 
 async function openOutbox(deps: Partial<IdbOutboxDeps> = {}): Promise<Outbox> {
   const random = () => crypto.randomUUID()
@@ -36,12 +29,6 @@ const events = (count: number) => Array.from({ length: count }, (_, index) => ev
 async function settleAll(outbox: Outbox): Promise<void> {
   const claim = await outbox.claim({ ...CLAIM_ALL, nowMs })
   if (claim) await outbox.settle(received(claim, nowMs))
-}
-
-async function countIn(store: string): Promise<number> {
-  const [database] = opened
-  const request = database?.transaction(store).objectStore(store).count()
-  return new Promise((resolve) => request?.addEventListener('success', () => resolve(request.result)))
 }
 
 /** Counts the rows that cursors read from now on. (idb knows a cursor's public methods by identity: spy below them.) */

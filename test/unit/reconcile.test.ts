@@ -13,6 +13,7 @@ import { createReconciler } from '../../src/relay/reconcile/create-reconciler.ts
 import { unmapRow } from '../../src/relay/reconcile/unmap-row.ts'
 import type { RelayStore } from '../../src/relay/store/contract.ts'
 import { openSqliteStore } from '../../src/relay/store/sqlite/open-sqlite-store.ts'
+import { callsMeter, UPSTREAM_CLIENT } from '../support/calls-upstream.ts'
 import { routeOf, STREAM } from '../support/forward-fixture.ts'
 
 const HOUR_MS = 3_600_000
@@ -33,23 +34,12 @@ describe('createReconciler', () => {
     folder = mkdtempSync(join(tmpdir(), 'metertap-reconcile-'))
     nowMs = START_MS
     zuora = await startZuoraStandIn({
-      clients: [{ clientId: 'id', clientSecret: 'secret' }],
-      meters: [
-        {
-          id: 'calls-id',
-          fields: {
-            UsageIdentifier: { type: 'string' },
-            CustomerId: { type: 'string' },
-            UsageDate: { type: 'date' },
-            Quantity: { type: 'integer' },
-          },
-          ...{ deduplicator: { field: 'UsageIdentifier' }, schemaErrors: 'audit' },
-        },
-      ],
+      clients: [UPSTREAM_CLIENT],
+      meters: [callsMeter('calls-id', { schemaErrors: 'audit' })],
       ...{ now: clock, ...options },
     })
     store = openSqliteStore({ path: join(folder, 'relay.db'), clock })
-    const upstream = { restBase: zuora.url, clientId: 'id', clientSecret: 'secret' }
+    const upstream = { restBase: zuora.url, ...UPSTREAM_CLIENT }
     ask = createUpstreamClient({ upstream, clock, fetch })
     forwarder = createForwarder({
       ...{ store, routes: [route()], upstream, owner: 'o1', clock, fetch, random: () => 0, log: () => {}, lingerMs: 1 },
