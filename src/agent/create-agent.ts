@@ -30,6 +30,8 @@ export interface AgentParts {
 
 /** The reason under which events that gave way are declared. */
 const FULL = 'outbox_full'
+const SPOILT =
+  'What a page that closed early had put aside could not be read and was removed: other code wrote under its name. Entries:'
 /** How long close() waits for the last request. */
 const CLOSE_WAIT_MS = 5_000
 
@@ -190,7 +192,9 @@ class RunningAgent implements Agent {
         await this.#intake.store()
         this.#spill.forget(own)
       }
-      if ((await this.#spill.restore(outbox)) > 0) this.#sender.changed()
+      const { events, unreadable } = await this.#spill.restore(outbox)
+      if (events > 0) this.#sender.changed()
+      if (unreadable > 0) this.#emit('trouble', { code: 'not_json', detail: `${SPOILT} ${unreadable}.` })
     } catch (error) {
       this.#emit('trouble', { code: 'outbox_unavailable', detail: String(error) })
     }

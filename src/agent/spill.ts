@@ -4,6 +4,12 @@ import { eventsIn } from '../outbox/core/sums.ts'
 /** The part of localStorage that is needed. */
 export type SpillStorage = Pick<Storage, 'length' | 'key' | 'getItem' | 'setItem' | 'removeItem'>
 
+export interface Restored {
+  readonly events: number
+  /** Entries that were no group: somebody else wrote, or cut, what stood under this name. */
+  readonly unreadable: number
+}
+
 /**
  * What was recorded while the outbox was still opening, kept aside when the page goes: localStorage is synchronous, so it
  * needs no time that a page in its end does not have. The next agent of this outbox puts it where it belongs.
@@ -36,20 +42,20 @@ export class Spill {
     }
   }
 
-  /** Puts what other pages left behind into the outbox. Resolves with how many events that was. */
-  async restore(outbox: Outbox): Promise<number> {
+  /** Puts what other pages left behind into the outbox; what cannot be read is removed and counted. */
+  async restore(outbox: Outbox): Promise<Restored> {
+    const restored = { events: 0, unreadable: 0 }
     // Memory would be no better a place.
-    if (outbox.durability === 'memory') return 0
-    let events = 0
+    if (outbox.durability === 'memory') return restored
     for (const key of this.#keys()) {
       const group = this.#read(key)
       if (group) {
         await outbox.append(group)
-        events += eventsIn(group.segments)
-      }
+        restored.events += eventsIn(group.segments)
+      } else restored.unreadable++
       this.#storage?.removeItem(key)
     }
-    return events
+    return restored
   }
 
   #keyOf(stream: string): string {
@@ -66,7 +72,7 @@ export class Spill {
     }
   }
 
-  /** Undefined for what is no group: somebody else wrote under this name. */
+  /** Undefined for what is no group. */
   #read(key: string): AppendGroup | undefined {
     try {
       const group = JSON.parse(this.#storage?.getItem(key) ?? '') as AppendGroup

@@ -85,6 +85,19 @@ describe('a page that goes before its outbox is open', () => {
     expect(storage.length).toBe(0)
   })
 
+  test('what other code spoilt is removed, and said', async () => {
+    const storage = new FakeStorage()
+    storage.setItem('metertap:spill:metertap:x', '{"head":')
+    const { agent } = page(storage, Promise.resolve(outboxDouble('process')), 1)
+    const heard: unknown[] = []
+    agent.on('trouble', (detail) => heard.push(detail))
+    await settle()
+    expect(heard).toMatchObject([
+      { code: 'not_json', detail: expect.stringMatching(/could not be read and was removed.* Entries: 1\.$/) },
+    ])
+    expect(storage.length).toBe(0)
+  })
+
   test('with nothing recorded leaves nothing', () => {
     const storage = new FakeStorage()
     const { runtime } = page(storage, new Promise(() => {}), 1)
@@ -107,7 +120,7 @@ describe('spill', () => {
     const spill = new Spill(storage, 'metertap')
     const head = { stream: streamOf(1), accountTag: '', openedAtMs: 1, recorded: 0, bytes: 0, refused: {} }
     expect(spill.keep({ head, segments: [], strict: false })).toBe(true)
-    expect(await spill.restore(createMemoryOutbox({ random: () => 'd' }))).toBe(0)
+    expect(await spill.restore(createMemoryOutbox({ random: () => 'd' }))).toEqual({ events: 0, unreadable: 0 })
     expect(storage.length).toBe(1)
   })
 
@@ -117,7 +130,7 @@ describe('spill', () => {
     storage.setItem('metertap:spill:metertap:y', '{"head":{"stream":"z","recorded":1},"segments":[]}')
     storage.setItem('metertap:spill:other:x', '{}')
     const outbox = outboxDouble('process')
-    expect(await new Spill(storage, 'metertap').restore(outbox)).toBe(0)
+    expect(await new Spill(storage, 'metertap').restore(outbox)).toEqual({ events: 0, unreadable: 2 })
     expect(outbox.groups).toEqual([])
     expect(storage.length).toBe(1)
   })
