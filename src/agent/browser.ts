@@ -1,3 +1,4 @@
+import type { Outbox } from '../outbox/contract.ts'
 import { openIdbOutbox } from '../outbox/idb/open.ts'
 import { createMemoryOutbox } from '../outbox/memory/open.ts'
 import { resilientOutbox } from '../outbox/resilient/open.ts'
@@ -5,8 +6,9 @@ import { browserRuntime } from '../runtime/browser.ts'
 import type { Runtime } from '../runtime/contract.ts'
 import { MetertapError } from '../wire/errors.ts'
 import type { Agent } from './agent.ts'
-import { type AgentParts, startAgent } from './create-agent.ts'
+import { startAgent } from './create-agent.ts'
 import type { AgentOptions } from './options.ts'
+import type { AgentParts } from './running-agent.ts'
 
 /** What the application hears when events cannot be stored: the reason, and what it means. */
 function inMemory(cause: unknown): MetertapError {
@@ -15,7 +17,7 @@ function inMemory(cause: unknown): MetertapError {
   return new MetertapError(code, `Events are kept in memory and end with this page.${reason}`, {}, cause)
 }
 
-function outboxOpener(runtime: Runtime): AgentParts['openOutbox'] {
+function outboxOpener(runtime: Runtime): AgentParts<Outbox>['openOutbox'] {
   const { now: clock, newStreamId: random, indexedDB, onLifecycle, setTimer } = runtime
   return async (name, watch) => {
     const onDegraded = (cause: unknown) => watch.onDegraded(inMemory(cause))

@@ -1,8 +1,8 @@
 import { MetertapError } from '../wire/errors.ts'
-import type { Settings } from './options.ts'
+import type { RecordingSettings } from './options.ts'
 
 export interface BudgetOptions {
-  readonly settings: Pick<Settings, 'maxOutboxBytes' | 'overflow'>
+  readonly settings: Pick<RecordingSettings, 'maxOutboxBytes' | 'overflow'>
   /** Bytes in the outbox, as of the last look. */
   readonly storedBytes: () => number
   /** Bytes of what was recorded and is on its way there. */

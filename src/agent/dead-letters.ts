@@ -1,9 +1,9 @@
 import { eventId } from '../meter/contract.ts'
-import type { DeadLetter, Outbox } from '../outbox/contract.ts'
+import type { DeadLetter, RecordingOutbox } from '../outbox/contract.ts'
 import type { DeadLetterId } from './agent.ts'
 
 export interface DeadLettersOptions {
-  readonly opened: Promise<Outbox>
+  readonly opened: Promise<RecordingOutbox>
   readonly accountTag: string
   /** Letters were sent again or forgotten. */
   readonly onChanged: () => void

@@ -1,10 +1,10 @@
 import type { Meter } from '../meter/contract.ts'
-import type { AppendGroup, Durability, Outbox, Segment, StreamHead } from '../outbox/contract.ts'
+import type { AppendGroup, Durability, RecordingOutbox, Segment, StreamHead } from '../outbox/contract.ts'
 import type { Runtime } from '../runtime/contract.ts'
 import type { MetertapError } from '../wire/errors.ts'
 import type { RecordOptions } from './agent.ts'
 import { Budget, type BudgetOptions } from './budget.ts'
-import type { Settings } from './options.ts'
+import type { RecordingSettings } from './options.ts'
 import { StreamLock } from './orphans.ts'
 import type { Receipt } from './receipt.ts'
 import { Recorder, type RecorderOptions } from './recorder.ts'
@@ -12,7 +12,7 @@ import { Rollups } from './rollups.ts'
 import { Tail } from './tail.ts'
 
 export interface IntakeOptions {
-  readonly settings: Settings
+  readonly settings: RecordingSettings
   readonly runtime: Runtime
   /** What the outbox holds, and how to make room in it. */
   readonly room: Omit<BudgetOptions, 'settings' | 'comingBytes'>
@@ -83,7 +83,7 @@ export class Intake {
   }
 
   /** The outbox is open: what was recorded until now goes into it. */
-  attach(outbox: Outbox): void {
+  attach(outbox: RecordingOutbox): void {
     this.#tail.attach(outbox)
   }
 

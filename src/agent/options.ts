@@ -1,12 +1,8 @@
 import type { Meter } from '../meter/contract.ts'
 import { MetertapError } from '../wire/errors.ts'
 
-/** What an application says to createAgent(). */
-export interface AgentOptions {
-  /** The relay's origin, such as https://usage.acme.com. */
-  readonly relay: string
-  /** Gives a token for the current user: asks the application's own back end. Called when one is needed, not before. */
-  readonly token: () => string | Promise<string>
+/** What an application says of recording, to whichever createAgent(). */
+export interface RecordingOptions {
   /** Every meter that record() may be called with. */
   readonly meters: readonly Meter[]
   /**
@@ -18,6 +14,23 @@ export interface AgentOptions {
   readonly outbox?: string
   /** What a stored event survives by default; 'power' syncs the disk for each group. Default 'process'. */
   readonly durability?: 'process' | 'power'
+  /** Longest event, JSON bytes. Default 65,536. */
+  readonly maxEventBytes?: number
+  /** How much may wait in the outbox, bytes of all its agents together. Default 104,857,600. */
+  readonly maxOutboxBytes?: number
+  /**
+   * What gives way when the outbox is full: 'reject-new' refuses record() with `outbox_full`; 'drop-oldest' gives up
+   * what has waited longest. Both are counted, and the relay is told. Default 'reject-new'.
+   */
+  readonly overflow?: 'reject-new' | 'drop-oldest'
+}
+
+/** What an application says to createAgent(). */
+export interface AgentOptions extends RecordingOptions {
+  /** The relay's origin, such as https://usage.acme.com. */
+  readonly relay: string
+  /** Gives a token for the current user: asks the application's own back end. Called when one is needed, not before. */
+  readonly token: () => string | Promise<string>
   /** Longest wait before waiting events are sent, ms. Default 5,000. */
   readonly flushIntervalMs?: number
   /** Events that make a flush begin at once. Default 1,000. */
@@ -28,37 +41,32 @@ export interface AgentOptions {
   readonly maxBatchEvents?: number
   /** Uncompressed bytes in one request. Default 524,288. */
   readonly maxBatchBytes?: number
-  /** Longest event, JSON bytes. Default 65,536. */
-  readonly maxEventBytes?: number
   /** Longest wait for the relay's answer, ms. Default 30,000. */
   readonly requestTimeoutMs?: number
-  /** How much may wait in the outbox, bytes of all its agents together. Default 104,857,600. */
-  readonly maxOutboxBytes?: number
-  /**
-   * What gives way when the outbox is full: 'reject-new' refuses record() with `outbox_full`; 'drop-oldest' gives up
-   * what has waited longest. Both are counted, and the relay is told. Default 'reject-new'.
-   */
-  readonly overflow?: 'reject-new' | 'drop-oldest'
 }
 
-export type Settings = Required<Omit<AgentOptions, 'relay' | 'meters'>> & {
-  readonly relay: string
+export type RecordingSettings = Required<Omit<RecordingOptions, 'meters'>> & {
   readonly meters: ReadonlyMap<string, Meter>
 }
 
-const DEFAULTS = {
+export type Settings = RecordingSettings & Required<Omit<AgentOptions, keyof RecordingOptions>>
+
+const RECORDING_DEFAULTS = {
   account: '',
   outbox: 'metertap',
   durability: 'process',
+  maxEventBytes: 65_536,
+  maxOutboxBytes: 104_857_600,
+  overflow: 'reject-new',
+} as const
+
+const SENDING_DEFAULTS = {
   flushIntervalMs: 5_000,
   flushEvents: 1_000,
   flushBytes: 262_144,
   maxBatchEvents: 2_000,
   maxBatchBytes: 524_288,
-  maxEventBytes: 65_536,
   requestTimeoutMs: 30_000,
-  maxOutboxBytes: 104_857_600,
-  overflow: 'reject-new',
 } as const
 
 /** The longest delay that timers know. */
@@ -93,22 +101,38 @@ function meterMap(meters: unknown): ReadonlyMap<string, Meter> {
   return map
 }
 
+/** The given options over the defaults, each checked to be of its default's type. */
+function filledIn<T extends Record<string, unknown>>(options: object | undefined, defaults: T): T {
+  const given = Object.fromEntries(Object.entries(options ?? {}).filter(([, value]) => value !== undefined))
+  const settings = { ...defaults, ...given } as T
+  for (const [name, fallback] of Object.entries(defaults)) {
+    const value: unknown = settings[name]
+    if (typeof fallback === 'number' ? !isWhole(value) : typeof value !== 'string')
+      refuse(`${name} must be a ${typeof fallback === 'number' ? `whole number from 1 to ${MAX_WHOLE}` : 'string'}.`)
+  }
+  return settings
+}
+
+/**
+ * Options of an agent that only records, with defaults filled in.
+ * @throws MetertapError `bad_option` naming the option and what it should be.
+ */
+export function readRecordingOptions(options: RecordingOptions): RecordingSettings {
+  const settings = filledIn(options, RECORDING_DEFAULTS)
+  if (!['process', 'power'].includes(settings.durability)) refuse("durability must be 'process' or 'power'.")
+  if (!['reject-new', 'drop-oldest'].includes(settings.overflow)) {
+    refuse("overflow must be 'reject-new' or 'drop-oldest'.")
+  }
+  return { ...settings, meters: meterMap(options?.meters) }
+}
+
 /**
  * Options with defaults filled in.
  * @throws MetertapError `bad_option` naming the option and what it should be.
  */
 export function readOptions(options: AgentOptions): Settings {
   if (typeof options?.token !== 'function') refuse('token must be a function that gives a token or a promise of one.')
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  const settings = { ...DEFAULTS, ...given } as Settings
-  for (const [name, fallback] of Object.entries(DEFAULTS)) {
-    const value: unknown = settings[name as keyof Settings]
-    if (typeof fallback === 'number' ? !isWhole(value) : typeof value !== 'string')
-      refuse(`${name} must be a ${typeof fallback === 'number' ? `whole number from 1 to ${MAX_WHOLE}` : 'string'}.`)
-  }
-  if (!['process', 'power'].includes(settings.durability)) refuse("durability must be 'process' or 'power'.")
-  if (!['reject-new', 'drop-oldest'].includes(settings.overflow)) {
-    refuse("overflow must be 'reject-new' or 'drop-oldest'.")
-  }
-  return { ...settings, relay: relayOrigin(options.relay), meters: meterMap(options.meters) }
+  const { token } = options
+  const recording = readRecordingOptions({ ...options })
+  return { ...filledIn(options, SENDING_DEFAULTS), ...recording, token, relay: relayOrigin(options.relay) }
 }

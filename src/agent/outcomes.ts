@@ -1,5 +1,5 @@
 import { eventId } from '../meter/contract.ts'
-import type { Claim, Outbox, Settled } from '../outbox/contract.ts'
+import type { Claim, RecordingOutbox, Settled } from '../outbox/contract.ts'
 import { eventsIn } from '../outbox/core/sums.ts'
 import type { Counters } from './counters.ts'
 import type { FailedOutcome } from './deliver.ts'
@@ -44,7 +44,7 @@ export class Outcomes {
     this.#trouble('internal', String((error as Error)?.message ?? error))
   }
 
-  async count(outbox: Outbox): Promise<void> {
+  async count(outbox: RecordingOutbox): Promise<void> {
     try {
       this.#options.counters.counted(await outbox.totals())
       this.#options.onCounted()

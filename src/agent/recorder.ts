@@ -4,13 +4,13 @@ import type { Runtime } from '../runtime/contract.ts'
 import { MetertapError } from '../wire/errors.ts'
 import type { RecordOptions } from './agent.ts'
 import type { Budget } from './budget.ts'
-import type { Settings } from './options.ts'
+import type { RecordingSettings } from './options.ts'
 import { type Receipt, RefusalReceipt, TakenReceipt } from './receipt.ts'
 import type { Rollups } from './rollups.ts'
 import type { Tail } from './tail.ts'
 
 export interface RecorderOptions {
-  readonly settings: Settings
+  readonly settings: RecordingSettings
   readonly runtime: Runtime
   readonly tail: Tail
   readonly rollups: Rollups

@@ -1,6 +1,5 @@
-import type { Outbox, Segment, Settled, StreamHead } from '../outbox/contract.ts'
+import type { Outbox, Segment, Settled } from '../outbox/contract.ts'
 import { bytesIn, eventsIn } from '../outbox/core/sums.ts'
-import type { Runtime } from '../runtime/contract.ts'
 import { type Alarm, createAlarm } from '../schedule/alarm.ts'
 import type { FlushReason, PauseReason } from '../schedule/contract.ts'
 import type { Drainer } from '../schedule/drainer.ts'
@@ -8,26 +7,19 @@ import { createRounds, type Rounds } from '../schedule/rounds.ts'
 import { createTriggers, type Triggers } from '../schedule/triggers.ts'
 import type { TokenSource } from '../transport/contract.ts'
 import { createTokenSource } from '../transport/token-source.ts'
-import type { Counters } from './counters.ts'
 import { createDelivery } from './delivery.ts'
 import { LastWords } from './last-words.ts'
 import type { Settings } from './options.ts'
 import { closeOrphans } from './orphans.ts'
-import { type Emit, Outcomes } from './outcomes.ts'
+import { Outcomes } from './outcomes.ts'
 import { Pace } from './pace.ts'
-import { createPageLife, type PageLife, type PageLifeOptions } from './page-life.ts'
+import { createPageLife, type PageLife } from './page-life.ts'
 import { Pausing } from './pausing.ts'
 import { Peers } from './peers.ts'
+import type { Sending, SendingOptions } from './sending.ts'
 
-export interface SenderOptions extends Pick<PageLifeOptions, 'onAway' | 'onBack'> {
+export interface SenderOptions extends SendingOptions {
   readonly settings: Settings
-  readonly runtime: Runtime
-  readonly counters: Counters
-  /** This agent's own stream, for the exit path. */
-  readonly head: () => StreamHead
-  readonly emit: Emit
-  /** Another agent has erased what waits. */
-  readonly onPurged: () => void
 }
 
 interface Open {
@@ -44,7 +36,7 @@ const FORCING: ReadonlySet<FlushReason> = new Set(['manual', 'online', 'resume',
 const WAKE_SLACK_MS = 100
 
 /** Gets the outbox to the relay: listens to triggers, peers and page life, drains, and leaves last words. */
-export class Sender {
+export class Sender implements Sending<Outbox> {
   readonly #options: SenderOptions
   readonly #pausing: Pausing
   readonly #outcomes: Outcomes

@@ -1,4 +1,4 @@
-import type { AppendGroup, Outbox } from '../outbox/contract.ts'
+import type { AppendGroup, RecordingOutbox } from '../outbox/contract.ts'
 import { eventsIn } from '../outbox/core/sums.ts'
 
 /** The part of localStorage that is needed. */
@@ -43,7 +43,7 @@ export class Spill {
   }
 
   /** Puts what other pages left behind into the outbox; what cannot be read is removed and counted. */
-  async restore(outbox: Outbox): Promise<Restored> {
+  async restore(outbox: RecordingOutbox): Promise<Restored> {
     const restored = { events: 0, unreadable: 0 }
     // Memory would be no better a place.
     if (outbox.durability === 'memory') return restored

@@ -1,4 +1,4 @@
-import type { AppendGroup, Durability, Outbox, Segment, StreamHead } from '../outbox/contract.ts'
+import type { AppendGroup, Durability, RecordingOutbox, Segment, StreamHead } from '../outbox/contract.ts'
 import { bytesIn, eventsIn } from '../outbox/core/sums.ts'
 import { MetertapError } from '../wire/errors.ts'
 import { Group } from './receipt.ts'
@@ -37,7 +37,7 @@ interface Cut {
  */
 export class Tail {
   readonly #options: TailOptions
-  #outbox: Outbox | undefined
+  #outbox: RecordingOutbox | undefined
   #stream: { id: string; openedAtMs: number } | undefined
   #recorded = 0
   #bytes = 0
@@ -125,7 +125,7 @@ export class Tail {
   }
 
   /** The outbox is open: from now on every group is written in the microtask after its first event. */
-  attach(outbox: Outbox): void {
+  attach(outbox: RecordingOutbox): void {
     this.#outbox = outbox
     this.commit()
   }

@@ -166,6 +166,48 @@ export interface StreamSummary extends StreamHead {
 }
 
 /**
+ * What an agent that records needs of an outbox; whoever holds the outbox may be somebody else, and sends it. All that
+ * goes in and comes out is plain data, so that it can cross to another process.
+ */
+export interface RecordingOutbox {
+  /** What a plain append survives in this home. */
+  readonly durability: Durability
+  /** Stores the group in one transaction and resolves with what it survives, once that is true. */
+  append(group: AppendGroup): Promise<Durability>
+  /**
+   * Drops every waiting event, hidden ones and open roll-ups too (of one account tag, or of all), counts the loss under
+   * `reason` in the streams' reports, and resolves with how many events it was. A number that was purged is gone: the
+   * owner of an open roll-up takes a new number.
+   */
+  purge(options: PurgeOptions): Promise<number>
+  /**
+   * Makes room: drops the oldest whole segments, oldest stream first, until at least `bytes` are freed, and counts as
+   * purge() does. Leased and deferred segments stay, and so do open roll-ups.
+   */
+  dropOldest(options: DropOptions): Promise<number>
+  totals(): Promise<OutboxTotals>
+  streams(): Promise<StreamSummary[]>
+  deadLetters(): Promise<DeadLetter[]>
+  /** Forgets these dead letters, after an operator has seen to them; unknown ones are ignored. */
+  deleteDeadLetters(letters: readonly Pick<DeadLetter, 'stream' | 'seq'>[]): Promise<void>
+  /**
+   * Moves dead letters back among the waiting events, under their old numbers, as when the relay has learnt a meter
+   * since. Unknown ones are ignored. Resolves with how many moved.
+   */
+  retryDeadLetters(letters: readonly Pick<DeadLetter, 'stream' | 'seq'>[]): Promise<number>
+  close(): Promise<void>
+}
+
+/** An outbox that somebody else holds and sends: a Durable Object, Electron's main process. */
+export interface RemoteOutbox extends RecordingOutbox {
+  /** Sends what waits of this account tag, now; resolves when nothing is left to send or sending has to wait. */
+  flush(accountTag: string): Promise<void>
+  /** Stops, or goes on with, the sending of this account tag, for all who record into this outbox. */
+  pause(accountTag: string, reason: string): Promise<void>
+  resume(accountTag: string, reason: string): Promise<void>
+}
+
+/**
  * Where events wait between record() and the relay's acknowledgement. One contract, many homes
  * (IndexedDB, memory, SQLite, Durable Object); the suite in test/contract/outbox.ts runs against each.
  *
@@ -173,11 +215,7 @@ export interface StreamSummary extends StreamHead {
  * deleteDeadLetters(). A damaged row is set aside by the claim that meets it (see quarantined()); its neighbours are
  * delivered.
  */
-export interface Outbox {
-  /** What a plain append survives in this home. */
-  readonly durability: Durability
-  /** Stores the group in one transaction and resolves with what it survives, once that is true. */
-  append(group: AppendGroup): Promise<Durability>
+export interface Outbox extends RecordingOutbox {
   /**
    * The oldest segments that are visible, up to the limits but at least one whole segment, oldest stream first, numbers
    * ascending. Undefined when nothing waits: no segment, and no report that the relay has not yet acknowledged.
@@ -195,36 +233,14 @@ export interface Outbox {
   /** Gives a claim back, visible again at once (after a failed send). */
   release(claim: Claim): Promise<void>
   /**
-   * Drops every waiting event, hidden ones and open roll-ups too (of one account tag, or of all), counts the loss under
-   * `reason` in the streams' reports, and resolves with how many events it was. A number that was purged is gone: the
-   * owner of an open roll-up takes a new number.
-   */
-  purge(options: PurgeOptions): Promise<number>
-  /**
-   * Makes room: drops the oldest whole segments, oldest stream first, until at least `bytes` are freed, and counts as
-   * purge() does. Leased and deferred segments stay, and so do open roll-ups.
-   */
-  dropOldest(options: DropOptions): Promise<number>
-  /**
    * Makes one-event segments of all roll-ups of these streams, whose owners are gone, and resolves with how many. An
    * owner that lives after all must not go on with those numbers: a relay may hold their events already.
    */
   closeRollups(options: { readonly streams: readonly string[] }): Promise<number>
   /** The roll-ups whose windows have not been closed, of all streams and tags. */
   openRollups(): Promise<OpenRollup[]>
-  totals(): Promise<OutboxTotals>
-  streams(): Promise<StreamSummary[]>
-  deadLetters(): Promise<DeadLetter[]>
-  /** Forgets these dead letters, after an operator has seen to them; unknown ones are ignored. */
-  deleteDeadLetters(letters: readonly Pick<DeadLetter, 'stream' | 'seq'>[]): Promise<void>
-  /**
-   * Moves dead letters back among the waiting events, under their old numbers, as when the relay has learnt a meter
-   * since. Unknown ones are ignored. Resolves with how many moved.
-   */
-  retryDeadLetters(letters: readonly Pick<DeadLetter, 'stream' | 'seq'>[]): Promise<number>
   /** What claims have set aside as damaged. */
   quarantined(): Promise<Quarantined[]>
   /** A random id of this installation, made once and kept as long as the outbox. */
   deviceId(): Promise<string>
-  close(): Promise<void>
 }

@@ -1,0 +1,251 @@
+import { createNanoEvents } from 'nanoevents'
+import type { Meter } from '../meter/contract.ts'
+import type { DeadLetter, Durability, RecordingOutbox } from '../outbox/contract.ts'
+import { eventsIn } from '../outbox/core/sums.ts'
+import type { LifecycleEvent, Runtime } from '../runtime/contract.ts'
+import type { MetertapError } from '../wire/errors.ts'
+import type { Agent, DeadLetterId, PurgeReceipt, RecordOptions } from './agent.ts'
+import { Counters } from './counters.ts'
+import { DeadLetters, toNdjson } from './dead-letters.ts'
+import { Intake } from './intake.ts'
+import type { RecordingSettings } from './options.ts'
+import type { Receipt } from './receipt.ts'
+import type { Sending, SendingOptions } from './sending.ts'
+import { Spill } from './spill.ts'
+import type { AgentEvents, AgentStats } from './stats.ts'
+
+/** How an outbox's home tells of its troubles. */
+export interface OutboxWatch {
+  /** A better home could not be had, or was lost: events are kept in memory. */
+  readonly onDegraded: (error: MetertapError) => void
+  /** What was kept in memory is stored again. */
+  readonly onRecovered: () => void
+}
+
+/** What a runtime's assembly gives to the agent. */
+export interface AgentParts<O extends RecordingOutbox> {
+  readonly runtime: Runtime
+  readonly openOutbox: (name: string, watch: OutboxWatch) => Promise<O>
+}
+
+/** The reason under which events that gave way are declared. */
+const FULL = 'outbox_full'
+const SPOILT =
+  'What a page that closed early had put aside could not be read and was removed: other code wrote under its name. Entries:'
+/** How long close() waits for the last request. */
+const CLOSE_WAIT_MS = 5_000
+
+/** An agent at work: what it records goes into an outbox, and somebody sees that it is sent. */
+export class RunningAgent<O extends RecordingOutbox> implements Agent {
+  readonly #settings: RecordingSettings
+  readonly #runtime: Runtime
+  readonly #events = createNanoEvents<AgentEvents>()
+  readonly #counters = new Counters()
+  readonly #intake: Intake
+  readonly #sender: Sending<O>
+  readonly #dead: DeadLetters
+  readonly #spill: Spill
+  readonly #opened: Promise<O>
+  #outbox: O | undefined
+  #durability: Durability | undefined
+  #closed: Promise<void> | undefined
+
+  constructor(
+    settings: RecordingSettings,
+    { runtime, openOutbox }: AgentParts<O>,
+    createSending: (options: SendingOptions) => Sending<O>,
+  ) {
+    this.#settings = settings
+    this.#runtime = runtime
+    this.#intake = this.#createIntake()
+    const intake = this.#intake
+    this.#sender = createSending({
+      runtime,
+      counters: this.#counters,
+      head: () => intake.head(),
+      emit: this.#emit.bind(this),
+      onAway: (isFinal) => (isFinal ? intake.storeAll() : intake.store()),
+      onBack: () => intake.wake(),
+      onPurged: () => intake.forget(),
+    })
+    this.#spill = new Spill(runtime.storage, settings.outbox)
+    const stopSpilling = runtime.onLifecycle((event) => this.#spillOver(event))
+    this.#opened = openOutbox(settings.outbox, this.#watch()).then((outbox) => {
+      stopSpilling()
+      return this.#start(outbox)
+    })
+    this.#opened.catch((error) => this.#emit('trouble', { code: 'outbox_unavailable', detail: String(error) }))
+    const onChanged = () => this.#sender.changed()
+    this.#dead = new DeadLetters({ opened: this.#opened, accountTag: settings.account, onChanged })
+  }
+
+  record(meter: Meter, data: unknown, options?: RecordOptions): Receipt {
+    return this.#intake.record(meter, data, options)
+  }
+
+  async flush(): Promise<void> {
+    await this.#opened
+    await this.#intake.store()
+    await this.#sender.flush('manual')
+  }
+
+  pause(reason: string): void {
+    this.#sender.pause(reason)
+  }
+
+  resume(reason: string): void {
+    this.#sender.resume(reason)
+  }
+
+  async purge(): Promise<PurgeReceipt> {
+    const { account: accountTag } = this.#settings
+    const outbox = await this.#opened
+    await this.#intake.store()
+    this.#intake.forget()
+    const events = await outbox.purge({ reason: 'purged', accountTag })
+    const deadLetters = await this.#dead.delete()
+    this.#sender.purged()
+    return { events, deadLetters, accountTag, atMs: this.#runtime.now() }
+  }
+
+  stats(): AgentStats {
+    const { waiting, waitingBytes, deadLetters, inFlight, accepted, requests, flushes, lastTrouble } = this.#counters
+    return {
+      ...this.#intake.counts,
+      ...{ waiting, waitingBytes, deadLetters, inFlight, accepted, requests, lastTrouble },
+      flushes: { ...flushes },
+      pausedBy: this.#sender.pausedBy,
+      sender: this.#sender.leads,
+      durability: this.#durability,
+      nextTryAtMs: this.#sender.nextTryAtMs,
+    }
+  }
+
+  async streams(): ReturnType<Agent['streams']> {
+    return (await this.#opened).streams()
+  }
+
+  deadLetters(): Promise<DeadLetter[]> {
+    return this.#dead.list()
+  }
+
+  retryDeadLetters(letters?: readonly DeadLetterId[]): Promise<number> {
+    return this.#dead.retry(letters)
+  }
+
+  async deleteDeadLetters(letters: readonly DeadLetterId[]): Promise<void> {
+    await this.#dead.delete(letters)
+  }
+
+  async exportDeadLetters(): Promise<string> {
+    return toNdjson(await this.deadLetters())
+  }
+
+  on<E extends keyof AgentEvents>(event: E, listener: AgentEvents[E]): () => void {
+    const heard = listener as (detail: unknown) => void
+    const guarded = (detail: unknown) => {
+      try {
+        heard(detail)
+      } catch (error) {
+        this.#runtime.reportError(error)
+      }
+    }
+    return this.#events.on(event, guarded as AgentEvents[E])
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#finish()
+    return this.#closed
+  }
+
+  #watch(): OutboxWatch {
+    return {
+      onDegraded: ({ code, message }) => {
+        this.#durability = 'memory'
+        this.#sender.setAlone(true)
+        this.#emit('degraded', { code, detail: message })
+      },
+      onRecovered: () => {
+        this.#durability = this.#outbox?.durability
+        this.#sender.setAlone(false)
+        this.#emit('recovered', {})
+      },
+    }
+  }
+
+  async #start(outbox: O): Promise<O> {
+    this.#outbox = outbox
+    this.#durability = outbox.durability
+    const own = this.#intake.unopened()?.head.stream
+    this.#intake.attach(outbox)
+    await this.#sender.start(outbox)
+    void this.#restore(outbox, own)
+    return outbox
+  }
+
+  /** The page goes, and the outbox is not open yet. */
+  #spillOver(event: LifecycleEvent): void {
+    if (event !== 'hidden' && event !== 'pagehide' && event !== 'freeze') return
+    const group = this.#intake.unopened()
+    if (group) this.#spill.keep(group)
+  }
+
+  async #restore(outbox: O, own: string | undefined): Promise<void> {
+    try {
+      if (own !== undefined) {
+        await this.#intake.store()
+        this.#spill.forget(own)
+      }
+      const { events, unreadable } = await this.#spill.restore(outbox)
+      if (events > 0) this.#sender.changed()
+      if (unreadable > 0) this.#emit('trouble', { code: 'not_json', detail: `${SPOILT} ${unreadable}.` })
+    } catch (error) {
+      this.#emit('trouble', { code: 'outbox_unavailable', detail: String(error) })
+    }
+  }
+
+  #createIntake(): Intake {
+    const emit = this.#emit.bind(this)
+    return new Intake({
+      settings: this.#settings,
+      runtime: this.#runtime,
+      room: {
+        storedBytes: () => this.#counters.waitingBytes,
+        recount: () => this.#sender.recount(),
+        drop: (bytes) => this.#dropOldest(bytes),
+        onDropped: (events) => emit('dropped', { events, reason: FULL }),
+        onError: (error) => emit('trouble', { code: 'outbox_unavailable', detail: String(error) }),
+      },
+      onStored: (segments, durability, moreEvents) => {
+        this.#sender.stored(segments, moreEvents)
+        const events = eventsIn(segments)
+        if (events > 0) emit('stored', { events, durability })
+      },
+      onFailed: ({ code, message }) => emit('trouble', { code, detail: message }),
+      onRefused: ({ code, message }, meter) => emit('refused', { code, message, meter }),
+    })
+  }
+
+  async #dropOldest(bytes: number): Promise<number> {
+    const outbox = await this.#opened
+    const events = await outbox.dropOldest({ bytes, reason: FULL, nowMs: this.#runtime.now() })
+    if (events > 0) this.#sender.dropped()
+    return events
+  }
+
+  async #finish(): Promise<void> {
+    await this.#intake.close(this.#opened)
+    let stopWaiting = () => {}
+    const enough = new Promise<void>((resolve) => {
+      stopWaiting = this.#runtime.setTimer(resolve, CLOSE_WAIT_MS)
+    })
+    await Promise.race([this.#sender.flush('close'), enough])
+    stopWaiting()
+    this.#sender.close()
+    await (await this.#opened).close()
+  }
+
+  #emit<E extends keyof AgentEvents>(event: E, detail: Parameters<AgentEvents[E]>[0]): void {
+    this.#events.emit(event, ...([detail] as Parameters<AgentEvents[E]>))
+  }
+}
