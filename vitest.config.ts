@@ -1,3 +1,4 @@
+import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
 import { CHROMIUM_FLAGS, findEngine } from './test/support/engines.ts'
@@ -45,6 +46,24 @@ export default defineConfig({
             }),
             instances: [{ browser: 'chromium' }],
           },
+        },
+      },
+      {
+        // In workerd itself, with SQLite Durable Objects. The plugin defines process, Buffer and BroadcastChannel there,
+        // which a deployed Worker may lack: what depends on their absence is tested by miniflare alone.
+        plugins: [
+          cloudflareTest({
+            main: './test/workerd/worker.ts',
+            miniflare: {
+              compatibilityDate: '2026-06-01',
+              durableObjects: { STOREROOM: { className: 'Storeroom', useSQLite: true } },
+            },
+          }),
+        ],
+        test: {
+          name: 'workerd',
+          include: ['test/workerd/**/*.test.ts'],
+          testTimeout: 60_000,
         },
       },
       {
