@@ -24,5 +24,10 @@ export interface Sqlite {
   transaction<T>(work: () => T): T
   /** The same for work that waits, though only for what has resolved already. One at a time; does not nest. */
   transactionAsync<T>(work: () => Promise<T>): Promise<T>
+  /**
+   * Rolls back a transactionAsync() that is under way, at once, so that something else can be written at once; its
+   * promise rejects. The work itself is not stopped: it must touch nothing from then on. Absent where it cannot be done.
+   */
+  readonly interrupt?: () => void
   close(): void
 }

@@ -13,8 +13,14 @@ export function openNodeSqlite(path: string): Sqlite {
 /** The same for a connection that is open already; close() closes it. */
 export function nodeSqlite(db: DatabaseSync): Sqlite {
   let depth = 0
+  /** The transactionAsync() that is under way. */
+  let open: { isOver: boolean } | undefined
 
-  const begin = () => db.exec(depth++ === 0 ? 'BEGIN IMMEDIATE' : `SAVEPOINT s${depth}`)
+  const begin = () => {
+    db.exec(depth === 0 ? 'BEGIN IMMEDIATE' : `SAVEPOINT s${depth + 1}`)
+    // Only now: it throws while another connection writes.
+    depth++
+  }
   const commit = () => {
     db.exec(depth === 1 ? 'COMMIT' : `RELEASE s${depth}`)
     depth--
@@ -44,14 +50,25 @@ export function nodeSqlite(db: DatabaseSync): Sqlite {
     },
     async transactionAsync(work) {
       begin()
+      const turn = { isOver: false }
+      open = turn
       try {
         const result = await work()
+        if (turn.isOver) throw new Error('The transaction was interrupted.')
         commit()
         return result
       } catch (error) {
-        rollBack()
+        if (!turn.isOver) rollBack()
         throw error
+      } finally {
+        if (open === turn) open = undefined
       }
+    },
+    interrupt() {
+      if (!open) return
+      open.isOver = true
+      open = undefined
+      rollBack()
     },
     close: () => db.close(),
   }

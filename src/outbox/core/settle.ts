@@ -10,6 +10,9 @@ import { streamRows } from './state.ts'
 import { byStream, type Progress, type Tables } from './tables.ts'
 import { runsOf, verdictsOf } from './verdicts.ts'
 
+/** A clean stream is forgotten this long after its last event was settled. */
+export const RETIRE_AFTER_MS: number = 7 * 24 * 60 * 60 * 1000
+
 /** See Outbox.settle. Clean streams that were finished more than `retireAfterMs` ago are forgotten. */
 export async function settleIn(tables: Tables, settlement: Settlement, retireAfterMs: number): Promise<Settled> {
   const rows = await streamRows(tables)

@@ -2,12 +2,11 @@ import type { AppendGroup, Durability, StreamHead } from '../contract.ts'
 import { allSettled } from '../core/accounting.ts'
 import { checkGroup } from '../core/check-group.ts'
 import { OwnedStream } from '../core/owned-stream.ts'
+import { RETIRE_AFTER_MS } from '../core/settle.ts'
 import type { Connection } from './connection.ts'
 import type { Store } from './schema.ts'
 import { commitAtOnce, transact } from './transact.ts'
 
-/** A clean stream is forgotten this long after its last event was settled. */
-export const RETIRE_AFTER_MS: number = 7 * 24 * 60 * 60 * 1000
 /** From this age on, a head that was written may have been forgotten; well before it can be. */
 const REVIVE_AFTER_MS = RETIRE_AFTER_MS / 2
 

@@ -1,9 +1,9 @@
 import { MetertapError } from '../../wire/errors.ts'
 import type { Outbox, Settlement } from '../contract.ts'
-import { letGoIn, withOwed } from '../core/owed.ts'
-import { settleIn } from '../core/settle.ts'
-import { eventsIn } from '../core/sums.ts'
-import type { Tables } from '../core/tables.ts'
+import { letGoIn, withOwed } from './owed.ts'
+import { settleIn } from './settle.ts'
+import { eventsIn } from './sums.ts'
+import type { Tables } from './tables.ts'
 
 type Write = <T>(work: (tables: Tables) => Promise<T>) => Promise<T>
 
