@@ -36,6 +36,26 @@ export interface ChunkRow {
   body: string
 }
 
+/** Cuts events into lists whose bodies have about `maxChars` at most, each at least one event. */
+export function cutByChars(events: readonly ChunkEvent[], maxChars: number): (readonly ChunkEvent[])[] {
+  if (maxChars === Number.POSITIVE_INFINITY) return [events]
+  const lists: ChunkEvent[][] = []
+  let room = 0
+  for (const event of events) {
+    const chars = event.data.length + EVENT_OVERHEAD_CHARS
+    if (chars > room || lists.length === 0) {
+      lists.push([])
+      room = maxChars
+    }
+    lists.at(-1)?.push(event)
+    room -= chars
+  }
+  return lists
+}
+
+/** Its time and the marks around it, and its stream's id, which stands in the spans at most once for each event. */
+const EVENT_OVERHEAD_CHARS = 80
+
 /** The chunk's columns for its events. */
 export function pack(events: readonly ChunkEvent[]): { spans: string; body: string } {
   const spans: Span[] = []

@@ -1,8 +1,9 @@
-import type { DatabaseSync } from 'node:sqlite'
+import type { Sqlite } from '../../../sqlite/contract.ts'
 import type { Credit } from './bookkeeping.ts'
 import {
   type ChunkEvent,
   type ChunkRow,
+  cutByChars,
   type PlacedEvent,
   pack,
   pieces,
@@ -41,7 +42,7 @@ const MAX_OFFERED_CHARS = 8 * 1024 * 1024
 const HEAD = 'id, meter, tenant, account, device, received_at_ms, count, unsettled, spans'
 
 /** The stored events. Everything here runs inside a transaction of the caller. */
-export function createChunks(db: DatabaseSync): Chunks {
+export function createChunks(db: Sqlite, maxChunkChars: number): Chunks {
   const addLane = db.prepare(
     'INSERT INTO lanes (lane, waiting) VALUES (?, ?) ON CONFLICT DO UPDATE SET waiting = waiting + excluded.waiting',
   )
@@ -91,8 +92,10 @@ export function createChunks(db: DatabaseSync): Chunks {
   return {
     add({ tenant, account, device, receivedAtMs, meter }, lane, events) {
       addLane.run(lane, events.length)
-      const { spans, body } = pack(events)
-      insert.run(lane, meter, tenant, account, device, receivedAtMs, events.length, events.length, spans, body)
+      for (const list of cutByChars(events, maxChunkChars)) {
+        const { spans, body } = pack(list)
+        insert.run(lane, meter, tenant, account, device, receivedAtMs, list.length, list.length, spans, body)
+      }
     },
     next,
     advance(lane, taken, { chunk, position }) {

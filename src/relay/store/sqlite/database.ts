@@ -1,5 +1,6 @@
 import { chmodSync, closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
+import { nodeSqlite } from '../../../sqlite/node.ts'
 import { MetertapError } from '../../../wire/errors.ts'
 import { migrate } from './schema.ts'
 
@@ -37,7 +38,10 @@ function configure(db: DatabaseSync): DatabaseSync {
     if (mode !== 'wal') throw new Error(`journal mode ${mode} instead of WAL`)
     db.exec('PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON')
     db.exec(`PRAGMA journal_size_limit = ${MAX_IDLE_WAL_BYTES}`)
-    migrate(db)
+    migrate(nodeSqlite(db), {
+      get: () => Number(db.prepare('PRAGMA user_version').get()?.user_version),
+      set: (version) => db.exec(`PRAGMA user_version = ${version}`),
+    })
     return db
   } catch (error) {
     db.close()

@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite'
+import type { Sqlite } from '../../../sqlite/contract.ts'
 import type { DeadLetterFilter, RelayDeadLetter } from '../contract.ts'
 import type { Bookkeeping } from './bookkeeping.ts'
 import type { Chunks } from './chunks.ts'
@@ -25,25 +25,23 @@ const COLUMNS = `id, tenant, account, device, stream, seq, meter, at_ms AS atMs,
 const DEFAULT_LIMIT = 100
 
 export function createDeadLetterDesk(
-  db: DatabaseSync,
+  db: Sqlite,
   { chunks, books }: { chunks: Pick<Chunks, 'add'>; books: Bookkeeping },
 ): DeadLetterDesk {
   const list = db.prepare(`
     SELECT ${COLUMNS} FROM dead_letters
-    WHERE id < :before AND (:id IS NULL OR id = :id) AND (:meter IS NULL OR meter = :meter)
-      AND (:account IS NULL OR account = :account) AND (:stream IS NULL OR stream = :stream)
-      AND (:code IS NULL OR code = :code)
-    ORDER BY id DESC LIMIT :limit`)
+    WHERE id < ?1 AND (?2 IS NULL OR id = ?2) AND (?3 IS NULL OR meter = ?3)
+      AND (?4 IS NULL OR account = ?4) AND (?5 IS NULL OR stream = ?5)
+      AND (?6 IS NULL OR code = ?6)
+    ORDER BY id DESC LIMIT ?7`)
   const one = db.prepare(`SELECT ${COLUMNS} FROM dead_letters WHERE id = ?`)
   const change = db.prepare(`
     UPDATE dead_letters SET original_data = coalesce(original_data, data), data = ?, needs_edit = 0 WHERE id = ?`)
   const remove = db.prepare('DELETE FROM dead_letters WHERE id = ?')
 
   function find({ id, meter, account, stream, code, before, limit = DEFAULT_LIMIT }: DeadLetterFilter) {
-    const rows = list.all({
-      ...{ id: id ?? null, meter: meter ?? null, account: account ?? null, stream: stream ?? null },
-      ...{ code: code ?? null, before: before ?? Number.MAX_SAFE_INTEGER, limit },
-    })
+    const filter = [id, meter, account, stream, code].map((value) => value ?? null)
+    const rows = list.all(before ?? Number.MAX_SAFE_INTEGER, ...filter, limit)
     return rows.map((row) => toLetter(row as unknown as LetterRow))
   }
 

@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite'
+import type { Sqlite } from '../../../sqlite/contract.ts'
 import type { StoredEvent } from '../contract.ts'
 
 export interface DeadLetters {
@@ -9,7 +9,7 @@ export interface DeadLetters {
 const MAX_DETAIL_CHARS = 1_000
 
 /** Events that the upstream will not have, in full and with the reason. */
-export function createDeadLetters(db: DatabaseSync): DeadLetters {
+export function createDeadLetters(db: Sqlite): DeadLetters {
   const insert = db.prepare(`
     INSERT INTO dead_letters (tenant, account, device, stream, seq, meter, at_ms, data, received_at_ms, code, detail,
       died_at_ms, needs_edit)

@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite'
+import type { Sqlite } from '../../../sqlite/contract.ts'
 import { MetertapError } from '../../../wire/errors.ts'
 import type { BuildDelivery, Delivery, DeliveryDraft, OpenDeliveryOptions } from '../contract.ts'
 import type { Bookkeeping } from './bookkeeping.ts'
@@ -46,7 +46,7 @@ const MAX_ERROR_CHARS = 500
 const DOUBT = 'CASE WHEN owner IS NULL THEN doubt_since_ms ELSE coalesce(doubt_since_ms, claimed_at_ms) END'
 
 /** Upstream calls from cut to settlement. Everything here runs inside a transaction of the caller. */
-export function createDeliveries(db: DatabaseSync, { chunks, books, deadLetters, newId }: Parts): Deliveries {
+export function createDeliveries(db: Sqlite, { chunks, books, deadLetters, newId }: Parts): Deliveries {
   const COLUMNS = 'id, lane, rows, bytes, attempts, oldest_at_ms AS oldestAtMs, body'
   const claimed = db.prepare('SELECT 1 FROM deliveries WHERE lane = ? AND owner = ? AND lease_until_ms > ? LIMIT 1')
   const oldestDue = db.prepare(`
@@ -54,8 +54,8 @@ export function createDeliveries(db: DatabaseSync, { chunks, books, deadLetters,
     WHERE lane = ? AND parked_at_ms IS NULL AND not_before_ms <= ? AND (owner IS NULL OR lease_until_ms <= ?)
     ORDER BY first_chunk, first_position LIMIT 1`)
   const oldest = db.prepare(`
-    SELECT id, not_before_ms <= :now AND (owner IS NULL OR lease_until_ms <= :now) AS due FROM deliveries
-    WHERE lane = :lane AND parked_at_ms IS NULL ORDER BY first_chunk, first_position LIMIT 1`)
+    SELECT id, not_before_ms <= ?2 AND (owner IS NULL OR lease_until_ms <= ?2) AS due FROM deliveries
+    WHERE lane = ?1 AND parked_at_ms IS NULL ORDER BY first_chunk, first_position LIMIT 1`)
   const claim = db.prepare(`
     UPDATE deliveries SET doubt_since_ms = ${DOUBT}, owner = ?, lease_until_ms = ?, claimed_at_ms = ?,
       attempts = attempts + 1
@@ -74,7 +74,7 @@ export function createDeliveries(db: DatabaseSync, { chunks, books, deadLetters,
   function open(options: OpenDeliveryOptions, build: BuildDelivery): Delivery | 'again' | undefined {
     const { lane, owner, leaseMs, nowMs, ordered, mayCut = true } = options
     if (claimed.get(lane, owner, nowMs)) return undefined
-    if (ordered && oldest.get({ lane, now: nowMs })?.due === 0) return undefined
+    if (ordered && oldest.get(lane, nowMs)?.due === 0) return undefined
     const due = oldestDue.get(lane, nowMs, nowMs) as DeliveryRow | undefined
     const row = due ?? (mayCut ? cut(options, build) : undefined)
     if (!row || row === 'again') return row

@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite'
+import type { Sqlite } from '../../../sqlite/contract.ts'
 import type { Range } from '../../../wire/contract.ts'
 import { addRange } from '../../../wire/ranges.ts'
 import type { StreamGaps } from '../contract.ts'
@@ -11,16 +11,16 @@ const MAX_RANGES = 100
 
 /** Makes the function that lists streams of which numbers are missing, the one seen last first. */
 export function createGapReader(
-  db: DatabaseSync,
+  db: Sqlite,
 ): (filter: { account?: string; stream?: string; limit?: number }) => StreamGaps[] {
   // The condition is that of the index streams_open: a ledger of millions is not read through.
   const open = db.prepare(`
     SELECT * FROM streams
-    WHERE recorded > received + rejected AND (:account IS NULL OR account = :account)
-      AND (:stream IS NULL OR stream = :stream)
-    ORDER BY last_seen_ms DESC LIMIT :limit`)
+    WHERE recorded > received + rejected AND (?1 IS NULL OR account = ?1)
+      AND (?2 IS NULL OR stream = ?2)
+    ORDER BY last_seen_ms DESC LIMIT ?3`)
   return ({ account, stream, limit = DEFAULT_LIMIT }) => {
-    const rows = open.all({ account: account ?? null, stream: stream ?? null, limit })
+    const rows = open.all(account ?? null, stream ?? null, limit)
     return rows.map((row) => toGaps(row as unknown as StreamRow)).filter(({ missing }) => missing > 0)
   }
 }

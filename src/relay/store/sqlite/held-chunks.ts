@@ -1,7 +1,7 @@
-import type { DatabaseSync } from 'node:sqlite'
+import type { Sqlite } from '../../../sqlite/contract.ts'
 import type { HeldEvents } from '../contract.ts'
 import type { Bookkeeping, Credit } from './bookkeeping.ts'
-import { type ChunkEvent, type ChunkRow, pack, pieces, placedEvents } from './chunk-format.ts'
+import { type ChunkEvent, type ChunkRow, cutByChars, pack, pieces, placedEvents } from './chunk-format.ts'
 import type { ChunkOwner, Chunks } from './chunks.ts'
 
 export interface HeldChunks {
@@ -18,15 +18,15 @@ const CHUNKS_PER_RELEASE = 50
 
 /** Events over their account's cap: stored like the others, out of the lanes' sight. All but list() run in a transaction. */
 export function createHeldChunks(
-  db: DatabaseSync,
-  { chunks, books }: { chunks: Pick<Chunks, 'add'>; books: Bookkeeping },
+  db: Sqlite,
+  { chunks, books, maxChunkChars }: { chunks: Pick<Chunks, 'add'>; books: Bookkeeping; maxChunkChars: number },
 ): HeldChunks {
   const insert = db.prepare(`
     INSERT INTO held_chunks (meter, tenant, account, device, received_at_ms, count, spans, body)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)`)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`)
   const list = db.prepare(`
     SELECT tenant, account, meter, SUM(count) AS events, MIN(received_at_ms) AS sinceMs FROM held_chunks
-    WHERE :account IS NULL OR account = :account GROUP BY account, tenant, meter LIMIT :limit`)
+    WHERE ?1 IS NULL OR account = ?1 GROUP BY account, tenant, meter LIMIT ?2`)
   const oldest = db.prepare('SELECT * FROM held_chunks WHERE account = ? AND tenant = ? ORDER BY id LIMIT ?')
   const remove = db.prepare('DELETE FROM held_chunks WHERE id = ?')
 
@@ -41,14 +41,14 @@ export function createHeldChunks(
   return {
     add(owner, events) {
       const { tenant, account, device, receivedAtMs, meter } = owner
-      const { spans, body } = pack(events)
-      const { lastInsertRowid: id } = insert.run(
-        ...[meter, tenant, account, device, receivedAtMs, events.length, spans, body],
-      )
-      books.book('on_hold', creditsOf({ ...owner, id: Number(id), count: events.length, spans }), receivedAtMs)
+      for (const list of cutByChars(events, maxChunkChars)) {
+        const { spans, body } = pack(list)
+        const row = insert.get(meter, tenant, account, device, receivedAtMs, list.length, spans, body)
+        books.book('on_hold', creditsOf({ ...owner, id: Number(row?.id), count: list.length, spans }), receivedAtMs)
+      }
     },
     list({ account, limit = DEFAULT_LIMIT }) {
-      const rows = list.all({ account: account ?? null, limit })
+      const rows = list.all(account ?? null, limit)
       return rows.map((row) => ({ ...(row as unknown as HeldEvents) }))
     },
     releaseSome({ tenant, account }, nowMs) {

@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite'
+import type { Sqlite } from '../../../sqlite/contract.ts'
 import type { HourFilter, HourRow } from '../contract.ts'
 
 export type HourChange = Partial<Pick<HourRow, 'received' | 'forwarded' | 'importFailed' | 'dead' | 'deduplicated'>>
@@ -18,7 +18,7 @@ const HOURS_PER_DAY = 24
 const DEFAULT_LIMIT = 1_000
 
 /** The ledger by account, meter and hour, for so many days. Adding runs inside a transaction of the caller. */
-export function createHours(db: DatabaseSync, keepDays: number): Hours {
+export function createHours(db: Sqlite, keepDays: number): Hours {
   const upsert = db.prepare(`
     INSERT INTO hours (hour, account, meter, tenant, received, forwarded, import_failed, dead, deduplicated)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -29,11 +29,11 @@ export function createHours(db: DatabaseSync, keepDays: number): Hours {
   const select = `
     SELECT tenant, account, meter, hour * ${HOUR_MS} AS hourMs, received, forwarded, import_failed AS importFailed, dead,
       deduplicated
-    FROM hours WHERE hour >= :from AND hour < :until AND (:meter IS NULL OR meter = :meter)`
-  const order = 'ORDER BY hour, account, meter, tenant LIMIT :limit'
+    FROM hours WHERE hour >= ?1 AND hour < ?2 AND (?3 IS NULL OR meter = ?3)`
+  const order = 'ORDER BY hour, account, meter, tenant LIMIT ?4'
   const find = db.prepare(`${select} ${order}`)
   // A statement of its own, so that the index by account is used: the daily cap asks for one account at a time.
-  const findOfAccount = db.prepare(`${select} AND account = :account ${order}`)
+  const findOfAccount = db.prepare(`${select} AND account = ?5 ${order}`)
   let newest = 0
 
   return {
@@ -48,8 +48,8 @@ export function createHours(db: DatabaseSync, keepDays: number): Hours {
     list({ account, meter, fromMs = 0, untilMs = Number.MAX_SAFE_INTEGER, limit = DEFAULT_LIMIT }) {
       const from = Math.ceil(fromMs / HOUR_MS)
       const until = Math.ceil(untilMs / HOUR_MS)
-      const filter = { from, until, meter: meter ?? null, limit }
-      const rows = account === undefined ? find.all(filter) : findOfAccount.all({ ...filter, account })
+      const filter = [from, until, meter ?? null, limit]
+      const rows = account === undefined ? find.all(...filter) : findOfAccount.all(...filter, account)
       return rows.map((row) => ({ ...(row as unknown as HourRow) }))
     },
   }

@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite'
+import type { Sqlite } from '../../../sqlite/contract.ts'
 import { covers } from '../../../wire/ranges.ts'
 import type { ImportFailure, ImportFailureResult } from '../contract.ts'
 import type { Bookkeeping } from './bookkeeping.ts'
@@ -14,11 +14,11 @@ interface Parts {
 
 /** Makes the function that turns a forwarded event into a dead letter, inside a transaction of the caller. */
 export function createImportFailures(
-  db: DatabaseSync,
+  db: Sqlite,
   { books, deadLetters, small }: Parts,
 ): (failure: ImportFailure, nowMs: number) => ImportFailureResult {
   const streams = db.prepare(`
-    SELECT * FROM streams WHERE stream = :stream AND tenant = :tenant AND (:account IS NULL OR account = :account)
+    SELECT * FROM streams WHERE stream = ?1 AND tenant = ?2 AND (?3 IS NULL OR account = ?3)
     LIMIT 2`)
   const buried = db.prepare('SELECT 1 FROM dead_letters WHERE stream = ? AND seq = ? AND account = ? AND tenant = ?')
 
@@ -26,7 +26,7 @@ export function createImportFailures(
 
   /** The one stream that can be meant. */
   function streamOf({ stream, seq, tenant, account }: ImportFailure): StreamRow | undefined {
-    const rows = streams.all({ stream, tenant, account: account ?? null }) as unknown as StreamRow[]
+    const rows = streams.all(stream, tenant, account ?? null) as unknown as StreamRow[]
     const [row] = rows
     if (!row || rows.length > 1) return undefined
     return covers(toState(row).held, seq) ? row : undefined

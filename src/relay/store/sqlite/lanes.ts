@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite'
+import type { Sqlite } from '../../../sqlite/contract.ts'
 import type { LaneBacklog } from '../contract.ts'
 
 export interface Lanes {
@@ -21,7 +21,7 @@ interface LaneRow {
 const MAX_REASON_CHARS = 500
 
 /** The lanes as an operator sees them. Pausing and resuming run inside a transaction of the caller. */
-export function createLanes(db: DatabaseSync): Lanes {
+export function createLanes(db: Sqlite): Lanes {
   const pause = db.prepare(`
     INSERT INTO lanes (lane, paused_reason, paused_at_ms) VALUES (?, ?, ?)
     ON CONFLICT DO UPDATE SET paused_reason = excluded.paused_reason, paused_at_ms = excluded.paused_at_ms`)

@@ -1,5 +1,5 @@
-import type { DatabaseSync } from 'node:sqlite'
 import { eventId } from '../../../meter/contract.ts'
+import type { Sqlite } from '../../../sqlite/contract.ts'
 import type { ParkedDelivery, ParkedVerdict } from '../contract.ts'
 import type { Run } from './chunk-format.ts'
 import type { Chunks } from './chunks.ts'
@@ -22,7 +22,7 @@ const MAX_EVENTS_SHOWN = 100
 
 /** Deliveries that wait for the operator. All but list() run inside a transaction of the caller. */
 export function createParked(
-  db: DatabaseSync,
+  db: Sqlite,
   { deliveries, chunks }: { deliveries: Deliveries; chunks: Pick<Chunks, 'read'> },
 ): Parked {
   const park = db.prepare(`
@@ -30,8 +30,8 @@ export function createParked(
   const list = db.prepare(`
     SELECT id, lane, rows, attempts, oldest_at_ms AS oldestAtMs, doubt_since_ms AS doubt, parked_reason AS reason,
       parked_at_ms AS parkedAtMs, runs
-    FROM deliveries WHERE parked_at_ms IS NOT NULL AND (:lane IS NULL OR lane = :lane)
-    ORDER BY parked_at_ms, id LIMIT :limit`)
+    FROM deliveries WHERE parked_at_ms IS NOT NULL AND (?1 IS NULL OR lane = ?1)
+    ORDER BY parked_at_ms, id LIMIT ?2`)
   const find = db.prepare('SELECT parked_reason AS reason FROM deliveries WHERE id = ? AND parked_at_ms IS NOT NULL')
   const resend = db.prepare(`
     UPDATE deliveries SET parked_reason = NULL, parked_at_ms = NULL, doubt_since_ms = NULL, not_before_ms = 0
@@ -48,7 +48,7 @@ export function createParked(
       park.run(reason, nowMs, id)
     },
     list({ lane, limit = DEFAULT_LIMIT }) {
-      const rows = list.all({ lane: lane ?? null, limit })
+      const rows = list.all(lane ?? null, limit)
       return rows.map((row) => toParked(row as unknown as ParkedRow))
     },
     resolve(id, verdict, nowMs) {

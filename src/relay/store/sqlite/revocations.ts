@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite'
+import type { Sqlite } from '../../../sqlite/contract.ts'
 import type { Revocation, RevocationSubject } from '../contract.ts'
 
 export interface RevocationTable {
@@ -11,7 +11,7 @@ export interface RevocationTable {
 /** What stands for "every device of the account". No device has an empty name. */
 const EVERY_DEVICE = ''
 
-export function createRevocationTable(db: DatabaseSync): RevocationTable {
+export function createRevocationTable(db: Sqlite): RevocationTable {
   const put = db.prepare(`
     INSERT INTO revocations (tenant, account, device, before_ms) VALUES (?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET before_ms = max(before_ms, excluded.before_ms)`)

@@ -1,8 +1,8 @@
-import type { DatabaseSync } from 'node:sqlite'
+import type { Sqlite } from '../../../sqlite/contract.ts'
 import { MetertapError } from '../../../wire/errors.ts'
 
 /**
- * One entry per version; `user_version` says how many a file has had. An entry that was released never changes.
+ * One entry per version; the version mark says how many a store has had. An entry that was released never changes.
  *
  * - chunks: one row per accepted batch and meter. `body` is one line `[at,data]` per event; `spans` is JSON
  *   `[[stream, first, count], …]` in the same order. Ids are never reused: a lane's cursor only moves up.
@@ -162,23 +162,24 @@ const MIGRATIONS: readonly string[] = [
   `,
 ]
 
-/** What `user_version` is in a file of this code. */
+/** The version of a store of this code: `user_version` in a file. */
 export const VERSION: number = MIGRATIONS.length
 
-/** Brings the file to this code's version; refuses a file that newer code has written. */
-export function migrate(db: DatabaseSync): void {
-  db.exec('BEGIN IMMEDIATE')
-  try {
-    const version = Number(db.prepare('PRAGMA user_version').get()?.user_version)
+/** Where a store keeps its version. */
+export interface VersionMark {
+  get(): number
+  set(version: number): void
+}
+
+/** Brings the store to this code's version; refuses one that newer code has written. */
+export function migrate(db: Sqlite, mark: VersionMark): void {
+  db.transaction(() => {
+    const version = mark.get()
     if (version > VERSION) {
       const message = 'The store was written by a newer metertap: run that version, or restore an older copy.'
       throw new MetertapError('bad_option', message, { version, known: VERSION })
     }
     for (const migration of MIGRATIONS.slice(version)) db.exec(migration)
-    db.exec(`PRAGMA user_version = ${VERSION}`)
-    db.exec('COMMIT')
-  } catch (error) {
-    db.exec('ROLLBACK')
-    throw error
-  }
+    mark.set(VERSION)
+  })
 }

@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite'
+import type { Sqlite } from '../../../sqlite/contract.ts'
 
 /** What the relay keeps beside usage: used-up nonces, its own secrets and notes, the mark of the last health check. */
 export interface SmallThings {
@@ -13,7 +13,7 @@ export interface SmallThings {
   touch(nowMs: number): void
 }
 
-export function createSmallThings(db: DatabaseSync): SmallThings {
+export function createSmallThings(db: Sqlite): SmallThings {
   const forget = db.prepare('DELETE FROM nonces WHERE expires_at_ms < ?')
   const useUp = db.prepare('INSERT INTO nonces (nonce, expires_at_ms) VALUES (?, ?) ON CONFLICT DO NOTHING')
   const read = db.prepare('SELECT value FROM secrets WHERE name = ?')

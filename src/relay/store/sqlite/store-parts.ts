@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite'
+import type { Sqlite } from '../../../sqlite/contract.ts'
 import { type Bookkeeping, createBookkeeping } from './bookkeeping.ts'
 import { type Chunks, createChunks } from './chunks.ts'
 import { createDeadLetterDesk, type DeadLetterDesk } from './dead-letter-desk.ts'
@@ -38,22 +38,26 @@ interface PartsOptions {
   readonly newId: () => string
   readonly idempotencyWindowDays: number
   readonly hourlyDays: number
+  /** Another value whenever tables were made or dropped by somebody else, or unmade by a rollback. */
+  readonly schemaVersion: () => unknown
+  /** Longest body of a chunk, for engines whose rows have a limit. Default: none. */
+  readonly maxChunkChars?: number
 }
 
 /** The parts of the store over one open database. */
-export function createStoreParts(db: DatabaseSync, options: PartsOptions): StoreParts {
-  const { newId, idempotencyWindowDays, hourlyDays } = options
+export function createStoreParts(db: Sqlite, options: PartsOptions): StoreParts {
+  const { newId, idempotencyWindowDays, hourlyDays, schemaVersion, maxChunkChars = Number.POSITIVE_INFINITY } = options
   const streams = createStreams(db)
   const hours = createHours(db, hourlyDays)
   const books = createBookkeeping({ streams, hours })
-  const chunks = createChunks(db)
+  const chunks = createChunks(db, maxChunkChars)
   const deadLetters = createDeadLetters(db)
   const deliveries = createDeliveries(db, { chunks, books, deadLetters, newId })
   const small = createSmallThings(db)
   return {
     ...{ streams, hours, books, chunks, deliveries, small },
-    heldChunks: createHeldChunks(db, { chunks, books }),
-    keys: createIdempotencyKeys(db, idempotencyWindowDays),
+    heldChunks: createHeldChunks(db, { chunks, books, maxChunkChars }),
+    keys: createIdempotencyKeys(db, idempotencyWindowDays, schemaVersion),
     parked: createParked(db, { deliveries, chunks }),
     lanes: createLanes(db),
     desk: createDeadLetterDesk(db, { chunks, books }),

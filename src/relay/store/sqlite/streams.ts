@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite'
+import type { Sqlite } from '../../../sqlite/contract.ts'
 import type { AcceptRequest, LedgerRow, LedgerTotals } from '../contract.ts'
 import type { Credit, Outcome } from './bookkeeping.ts'
 import { type Balance, balance, declaredWithin, type StreamState } from './stream-state.ts'
@@ -52,7 +52,7 @@ const ADD_TOTALS = `
 const NEWEST = 'ORDER BY stream DESC LIMIT ?'
 
 /** The streams' rows and the ledger made of them. All methods but the reading ones run inside a transaction. */
-export function createStreams(db: DatabaseSync): Streams {
+export function createStreams(db: Sqlite): Streams {
   const find = db.prepare('SELECT * FROM streams WHERE account = ? AND stream = ? AND tenant = ?')
   const write = db.prepare(SAVE)
   const addTotals = db.prepare(ADD_TOTALS)
@@ -124,7 +124,7 @@ export function createStreams(db: DatabaseSync): Streams {
 
 const OUTCOMES: readonly Outcome[] = ['forwarded', 'dead', 'discarded', 'deduplicated', 'on_hold']
 
-function creditStatements(db: DatabaseSync, column: Outcome) {
+function creditStatements(db: Sqlite, column: Outcome) {
   return {
     stream: db.prepare(`UPDATE streams SET ${column} = ${column} + ? WHERE account = ? AND stream = ? AND tenant = ?`),
     totals: db.prepare(`UPDATE totals SET ${column} = ${column} + ?`),

@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite'
+import type { Sqlite } from '../../../sqlite/contract.ts'
 import type { Range } from '../../../wire/contract.ts'
 import { addRange, rangeCount } from '../../../wire/ranges.ts'
 import { type ChunkRow, pieces, type Run } from './chunk-format.ts'
@@ -39,7 +39,7 @@ export function keyOf({ tenant, account, stream }: { tenant: string; account: st
 }
 
 /** Reads all chunks, deliveries and dead letters, and reports what does not fit together. */
-export function readBacklog(db: DatabaseSync, report: Report): { places: Map<string, StreamPlaces>; onTheWay: number } {
+export function readBacklog(db: Sqlite, report: Report): { places: Map<string, StreamPlaces>; onTheWay: number } {
   const places = new Map<string, StreamPlaces>()
   const lanes = new Map((db.prepare('SELECT * FROM lanes').all() as unknown as LaneRow[]).map((row) => [row.lane, row]))
   const runs = readDeliveries(db, report)
@@ -78,7 +78,7 @@ export function readBacklog(db: DatabaseSync, report: Report): { places: Map<str
   return { places, onTheWay }
 }
 
-function readDeliveries(db: DatabaseSync, report: Report): Map<number, { lane: string; run: Run }[]> {
+function readDeliveries(db: Sqlite, report: Report): Map<number, { lane: string; run: Run }[]> {
   const runs = new Map<number, { lane: string; run: Run }[]>()
   const all = db.prepare('SELECT id, lane, rows, runs, length(body) = 0 AS empty FROM deliveries')
   for (const row of all.iterate() as Iterable<unknown>) {

@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite'
+import { nodeSqlite } from '../../../sqlite/node.ts'
 import { MetertapError } from '../../../wire/errors.ts'
 import { VERSION } from './schema.ts'
 import { readBacklog } from './verify-backlog.ts'
@@ -32,8 +33,8 @@ export async function verifyStore(path: string): Promise<StoreVerdict> {
     // One transaction: a store that works on meanwhile is seen as it was at one moment.
     db.exec('BEGIN')
     checkFile(db, report)
-    const { places, onTheWay } = readBacklog(db, report)
-    const streams = checkStreams(db, places, report)
+    const { places, onTheWay } = readBacklog(nodeSqlite(db), report)
+    const streams = checkStreams(nodeSqlite(db), places, report)
     return { ok: problems.length === 0, problems, streams, eventsOnTheWay: onTheWay }
   } catch (error) {
     // What cannot be read is as good as lost.

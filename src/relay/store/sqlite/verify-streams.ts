@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite'
+import type { Sqlite } from '../../../sqlite/contract.ts'
 import type { Range } from '../../../wire/contract.ts'
 import { coversAll, rangeCount } from '../../../wire/ranges.ts'
 import { balance } from './stream-state.ts'
@@ -16,7 +16,7 @@ const SUMS = {
 }
 
 /** Checks each stream's counts against its numbers and against where its events are, and the totals; how many streams. */
-export function checkStreams(db: DatabaseSync, places: Map<string, StreamPlaces>, report: Report): number {
+export function checkStreams(db: Sqlite, places: Map<string, StreamPlaces>, report: Report): number {
   const sums = { ...SUMS }
   for (const row of db.prepare('SELECT * FROM streams').iterate() as Iterable<unknown>) {
     const stream = row as CountedRow
