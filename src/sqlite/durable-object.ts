@@ -25,7 +25,12 @@ export function durableObjectSqlite(storage: DurableObjectSql): Sqlite {
     prepare: (sql): SqliteStatement => ({
       run(...parameters) {
         run(sql, parameters).toArray()
-        return run('SELECT changes() AS changes', []).toArray()[0] as { changes: number }
+        return {
+          // Asked for only when somebody looks, which is at once: most do not.
+          get changes() {
+            return run('SELECT changes() AS changes', []).toArray()[0]?.changes as number
+          },
+        }
       },
       get: (...parameters) => rowOf(run(sql, parameters).toArray()[0]),
       all: (...parameters) => run(sql, parameters).toArray().map(toRow),
