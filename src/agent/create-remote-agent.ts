@@ -4,11 +4,18 @@ import { type RecordingOptions, readRecordingOptions } from './options.ts'
 import { RemoteSender } from './remote-sender.ts'
 import { type AgentParts, RunningAgent } from './running-agent.ts'
 
+export interface RemoteAgentParts extends AgentParts<RemoteOutbox> {
+  /** True for an agent that lives as long as one request: it asks the holder for nothing that nobody asked it. */
+  readonly isBrief?: boolean
+}
+
 /**
  * Starts an agent that records into an outbox held, and sent, by somebody else.
  * @throws MetertapError `bad_option` when an option cannot be used.
  */
-export function startRemoteAgent(options: RecordingOptions, parts: AgentParts<RemoteOutbox>): Agent {
+export function startRemoteAgent(options: RecordingOptions, parts: RemoteAgentParts): Agent {
   const settings = readRecordingOptions(options)
-  return new RunningAgent(settings, parts, (given) => new RemoteSender({ ...given, accountTag: settings.account }))
+  const { isBrief = false } = parts
+  const sending = { accountTag: settings.account, isBrief }
+  return new RunningAgent(settings, parts, (given) => new RemoteSender({ ...given, ...sending }))
 }

@@ -2,7 +2,7 @@ import ky from 'ky'
 import type { Outbox } from '../outbox/contract.ts'
 import type { Runtime } from '../runtime/contract.ts'
 import { createBackoff } from '../schedule/backoff.ts'
-import { createDrainer, type Drainer } from '../schedule/drainer.ts'
+import { createDrainer, type Drainer, type Turn } from '../schedule/drainer.ts'
 import type { TokenSource } from '../transport/contract.ts'
 import { send } from '../transport/send.ts'
 import { createClockEvidence } from './clock-evidence.ts'
@@ -26,14 +26,30 @@ export interface DeliveryOptions {
 
 const LEASE_MS = 60_000
 
+export type TurnOptions = Omit<DeliveryOptions, 'mayRun' | 'onError'>
+
 /** Puts together what empties one outbox: the loop, its backoff, one turn, and the request. */
 export function createDelivery(options: DeliveryOptions): Drainer {
-  const { settings, runtime, tokens, outbox, device, isExclusive, signal, mayRun, hooks, onError } = options
-  const { now, gzip, random, setTimer } = runtime
+  const { runtime, mayRun, onError } = options
+  const { now, random, setTimer } = runtime
+  return createDrainer({
+    turn: createTurn(options),
+    mayRun,
+    backoff: createBackoff({ random }),
+    now,
+    setTimer,
+    onError,
+  })
+}
+
+/** One turn of delivery, with all that it needs for its request. */
+export function createTurn(options: TurnOptions): () => Promise<Turn> {
+  const { settings, runtime, tokens, outbox, device, isExclusive, signal, hooks } = options
+  const { now, gzip, setTimer } = runtime
   const http = ky.create({ retry: 0, throwHttpErrors: false, timeout: false, fetch: runtime.fetch })
   const url = `${settings.relay}/v1/events`
   const sending = { http, url, tokens, now, gzip, setTimer, timeoutMs: settings.requestTimeoutMs, signal }
-  const turn = createDeliver({
+  return createDeliver({
     outbox,
     device,
     now,
@@ -47,5 +63,4 @@ export function createDelivery(options: DeliveryOptions): Drainer {
     send: (text) => send(sending, text),
     hooks,
   })
-  return createDrainer({ turn, mayRun, backoff: createBackoff({ random }), now, setTimer, onError })
 }

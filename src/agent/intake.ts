@@ -9,6 +9,7 @@ import { StreamLock } from './orphans.ts'
 import type { Receipt } from './receipt.ts'
 import { Recorder, type RecorderOptions } from './recorder.ts'
 import { Rollups } from './rollups.ts'
+import type { StreamBook } from './stream-book.ts'
 import { Tail } from './tail.ts'
 
 export interface IntakeOptions {
@@ -20,6 +21,9 @@ export interface IntakeOptions {
   readonly onStored: (segments: readonly Segment[], durability: Durability, moreEvents: number) => void
   readonly onFailed: (error: MetertapError) => void
   readonly onRefused: RecorderOptions['onRefused']
+  /** See AgentParts. */
+  readonly book?: StreamBook | undefined
+  readonly keepsWindows?: boolean | undefined
 }
 
 /** A segment fits one exit request; a burst becomes several segments in one transaction. */
@@ -34,12 +38,14 @@ export class Intake {
   readonly #recorder: Recorder
   readonly #streamLock: StreamLock
 
-  constructor({ settings, runtime, room, onStored, onFailed, onRefused }: IntakeOptions) {
+  constructor(options: IntakeOptions) {
+    const { settings, runtime, room, onStored, onFailed, onRefused, book, keepsWindows = true } = options
     this.#streamLock = new StreamLock(runtime.locks)
     const comingBytes = () => this.#tail.waitingBytes + this.#rollups.bytes
     this.#budget = new Budget({ ...room, settings, comingBytes })
     this.#tail = new Tail({
       ...runtime,
+      book,
       accountTag: settings.account,
       maxSegmentBytes: MAX_SEGMENT_BYTES,
       maxSegmentEvents: MAX_SEGMENT_EVENTS,
@@ -48,7 +54,10 @@ export class Intake {
         void this.#budget.makeRoom()
       },
       onFailed,
-      rollups: () => this.#rollups.take(),
+      rollups: () => {
+        if (!keepsWindows) this.#rollups.close(true)
+        return this.#rollups.take()
+      },
     })
     this.#rollups = new Rollups({
       ...runtime,

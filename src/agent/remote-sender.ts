@@ -7,6 +7,8 @@ import type { Sending, SendingOptions } from './sending.ts'
 
 export interface RemoteSenderOptions extends SendingOptions {
   readonly accountTag: string
+  /** See RemoteAgentParts. */
+  readonly isBrief: boolean
 }
 
 /** Reasons for which the holder would not send by itself: somebody waits, or there is no later. */
@@ -37,7 +39,7 @@ export class RemoteSender implements Sending<RemoteOutbox> {
     this.#outbox = outbox
     this.#stopListening = this.#options.runtime.onLifecycle((event) => this.#hear(event))
     for (const reason of this.#paused) this.#ask(outbox.pause(this.#options.accountTag, reason))
-    await this.recount()
+    if (!this.#options.isBrief) await this.recount()
   }
 
   stored(segments: readonly Segment[], moreEvents: number): void {
@@ -47,7 +49,7 @@ export class RemoteSender implements Sending<RemoteOutbox> {
   }
 
   async flush(reason: FlushReason): Promise<void> {
-    if (!this.#outbox || this.#closed || !WORTH_A_WORD.has(reason)) return
+    if (!this.#outbox || this.#closed || !this.#isWorthAWord(reason)) return
     this.#options.counters.flushed(reason)
     try {
       await this.#outbox.flush(this.#options.accountTag)
@@ -100,6 +102,11 @@ export class RemoteSender implements Sending<RemoteOutbox> {
     else if (event === 'pagehide' || event === 'freeze') void onAway(true)
     else if (event === 'online') void this.flush('online')
     else if (event !== 'offline') onBack()
+  }
+
+  #isWorthAWord(reason: FlushReason): boolean {
+    // A request ends, and the holder lives on: it sends in its own time.
+    return WORTH_A_WORD.has(reason) && !(this.#options.isBrief && reason === 'close')
   }
 
   #ask(word: Promise<void>): void {

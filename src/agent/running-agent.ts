@@ -13,6 +13,7 @@ import type { Receipt } from './receipt.ts'
 import type { Sending, SendingOptions } from './sending.ts'
 import { Spill } from './spill.ts'
 import type { AgentEvents, AgentStats } from './stats.ts'
+import type { StreamBook } from './stream-book.ts'
 
 /** How an outbox's home tells of its troubles. */
 export interface OutboxWatch {
@@ -20,12 +21,18 @@ export interface OutboxWatch {
   readonly onDegraded: (error: MetertapError) => void
   /** What was kept in memory is stored again. */
   readonly onRecovered: () => void
+  /** Something is wrong that the application should hear of; nothing is lost by it. */
+  readonly onTrouble: (error: MetertapError) => void
 }
 
 /** What a runtime's assembly gives to the agent. */
 export interface AgentParts<O extends RecordingOutbox> {
   readonly runtime: Runtime
   readonly openOutbox: (name: string, watch: OutboxWatch) => Promise<O>
+  /** Where several agents number one stream together. Default: each opens its own. */
+  readonly book?: StreamBook
+  /** False where no timer outlives the task: windows of roll-ups then end with each group commit. Default true. */
+  readonly keepsWindows?: boolean
 }
 
 /** The reason under which events that gave way are declared. */
@@ -52,12 +59,13 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
 
   constructor(
     settings: RecordingSettings,
-    { runtime, openOutbox }: AgentParts<O>,
+    parts: AgentParts<O>,
     createSending: (options: SendingOptions) => Sending<O>,
   ) {
+    const { runtime, openOutbox } = parts
     this.#settings = settings
     this.#runtime = runtime
-    this.#intake = this.#createIntake()
+    this.#intake = this.#createIntake(parts)
     const intake = this.#intake
     this.#sender = createSending({
       runtime,
@@ -170,6 +178,7 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
         this.#sender.setAlone(false)
         this.#emit('recovered', {})
       },
+      onTrouble: ({ code, message }) => this.#emit('trouble', { code, detail: message }),
     }
   }
 
@@ -204,11 +213,13 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
     }
   }
 
-  #createIntake(): Intake {
+  #createIntake({ book, keepsWindows }: AgentParts<O>): Intake {
     const emit = this.#emit.bind(this)
     return new Intake({
       settings: this.#settings,
       runtime: this.#runtime,
+      book,
+      keepsWindows,
       room: {
         storedBytes: () => this.#counters.waitingBytes,
         recount: () => this.#sender.recount(),

@@ -4,11 +4,12 @@ import { MetertapError } from '../wire/errors.ts'
 import { Group } from './receipt.ts'
 import type { RollupWrite } from './rollups.ts'
 import { type RunLimits, Runs, segmentOf } from './runs.ts'
+import { StreamBook, type StreamBookOptions } from './stream-book.ts'
 
-export interface TailOptions extends RunLimits {
+export interface TailOptions extends RunLimits, StreamBookOptions {
   readonly accountTag: string
-  readonly newStreamId: () => string
-  readonly now: () => number
+  /** Shared by the agents that number one stream together. Default: a stream of its own. */
+  readonly book?: StreamBook | undefined
   readonly utf8Length: (text: string) => number
   readonly queueMicrotask: (callback: () => void) => void
   /** A group is stored: its segments, what they survive, and by how much the outbox holds more events than before. */
@@ -38,11 +39,10 @@ interface Cut {
 export class Tail {
   readonly #options: TailOptions
   #outbox: RecordingOutbox | undefined
-  #stream: { id: string; openedAtMs: number } | undefined
+  readonly #book: StreamBook
+  /** What went through here; the book counts for all who share the stream. */
   #recorded = 0
-  #bytes = 0
   readonly #refused: Record<string, number> = {}
-  readonly #dropped: Record<string, number> = {}
   readonly #runs: Runs
   #group = new Group()
   #strict = false
@@ -50,19 +50,16 @@ export class Tail {
   #headDirty = false
   #storing = 0
   #storingBytes = 0
-  /** Numbers that were given out and not given up, as of the newest group that is stored. */
-  #kept = 0
   #last: Promise<void> = Promise.resolve()
 
   constructor(options: TailOptions) {
     this.#options = options
+    this.#book = options.book ?? new StreamBook(options)
     this.#runs = new Runs(options)
   }
 
-  /** The stream's id; the stream is opened by the first use, so a page that records nothing leaves nothing. */
   get stream(): string {
-    this.#stream ??= { id: this.#options.newStreamId(), openedAtMs: this.#options.now() }
-    return this.#stream.id
+    return this.#book.stream
   }
 
   get recorded(): number {
@@ -84,22 +81,11 @@ export class Tail {
   }
 
   head(): StreamHead {
-    const stream = this.stream
-    const openedAtMs = this.#stream?.openedAtMs ?? 0
-    const { accountTag } = this.#options
-    return {
-      stream,
-      accountTag,
-      openedAtMs,
-      recorded: this.#recorded,
-      bytes: this.#bytes,
-      dropped: { ...this.#dropped },
-      refused: { ...this.#refused },
-    }
+    return this.#book.head(this.#options.accountTag)
   }
 
   add(text: string, strict: boolean): { seq: number; group: Group } {
-    const seq = this.#recorded++
+    const seq = this.#next()
     this.#runs.add(seq, text)
     if (strict) this.#strict = true
     this.#schedule()
@@ -109,7 +95,7 @@ export class Tail {
   /** A number for a roll-up's window, whose text comes with take(); the next group commit writes it. */
   reserve(): number {
     this.touch()
-    return this.#recorded++
+    return this.#next()
   }
 
   /** There is something to commit that was not add()ed: a roll-up or a head. */
@@ -121,6 +107,7 @@ export class Tail {
   /** Counts a refused record(), so that the ledger sees it; it travels with the next group or batch. */
   refuse(code: string): void {
     this.#refused[code] = (this.#refused[code] ?? 0) + 1
+    this.#book.refuse(code)
     this.touch()
   }
 
@@ -149,7 +136,7 @@ export class Tail {
     if (this.#outbox || this.#runs.isEmpty) return undefined
     const { utf8Length } = this.#options
     const segments = this.#runs.waiting.map((run) => segmentOf(this.stream, run, utf8Length))
-    const bytes = this.#bytes + bytesIn(segments)
+    const bytes = this.#book.bytes + bytesIn(segments)
     return { head: { ...this.head(), bytes }, segments, strict: false }
   }
 
@@ -168,7 +155,7 @@ export class Tail {
     })
     const segments = [...plain, ...sums]
     const bytes = bytesIn(segments)
-    this.#bytes += bytes
+    this.#book.bytes += bytes
     const append = {
       head: this.head(),
       segments,
@@ -177,15 +164,16 @@ export class Tail {
       closed: rollups.closed.map(({ seq }) => seq),
     }
     const events = eventsIn(plain)
-    const cut = { append, rollups, receipts: this.#group, events, bytes, kept: this.#keptNow() }
+    const cut = { append, rollups, receipts: this.#group, events, bytes, kept: this.#book.keeping }
     this.#group = new Group()
     this.#strict = false
     this.#headDirty = false
     return cut
   }
 
-  #keptNow(): number {
-    return Object.values(this.#dropped).reduce((left, count) => left - count, this.#recorded)
+  #next(): number {
+    this.#recorded++
+    return this.#book.recorded++
   }
 
   #onStored({ append, rollups, receipts, events, bytes, kept }: Cut, durability: Durability): void {
@@ -193,8 +181,8 @@ export class Tail {
     this.#storingBytes -= bytes
     receipts.stored(durability)
     rollups.stored(durability)
-    const moreEvents = kept - this.#kept
-    this.#kept = kept
+    const moreEvents = kept - this.#book.kept
+    this.#book.kept = kept
     this.#options.onStored(append.segments, durability, moreEvents)
   }
 
@@ -205,12 +193,12 @@ export class Tail {
    */
   #giveUp({ rollups, receipts, events, bytes }: Cut, cause: unknown): void {
     const error = cause instanceof MetertapError ? cause : storeFailure(cause)
-    this.#bytes -= bytes
+    this.#book.bytes -= bytes
     this.#storing -= events
     this.#storingBytes -= bytes
     this.#headDirty = true
     if (events > 0) {
-      this.#dropped[error.code] = (this.#dropped[error.code] ?? 0) + events
+      this.#book.drop(error.code, events)
       this.#schedule()
     }
     receipts.failed(error)

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Group } from '../../src/agent/receipt.ts'
 import { RefusalReceipt, TakenReceipt } from '../../src/agent/receipt.ts'
+import { StreamBook } from '../../src/agent/stream-book.ts'
 import { Tail } from '../../src/agent/tail.ts'
 import { MetertapError } from '../../src/wire/errors.ts'
 import { deferred, failure, settle } from '../support/fake-clock.ts'
@@ -8,7 +9,7 @@ import { outboxDouble } from '../support/outbox-double.ts'
 
 const STREAM = '018f0000-0000-7000-8000-000000000001'
 
-function setUp(limits: { maxSegmentBytes?: number; maxSegmentEvents?: number } = {}) {
+function setUp(limits: { maxSegmentBytes?: number; maxSegmentEvents?: number; book?: StreamBook } = {}) {
   const outbox = outboxDouble('process')
   const stored: number[] = []
   const failed: [code: string, events: number][] = []
@@ -302,5 +303,42 @@ describe('receipts', () => {
     const receipt = new RefusalReceipt(error)
     expect([receipt.id, receipt.error]).toEqual([undefined, error])
     await expect(receipt.durable).rejects.toBe(error)
+  })
+})
+
+describe('tail: a stream that several share', () => {
+  test('numbers without a clash, tells the whole in each head, and counts its own', async () => {
+    const book = new StreamBook({ newStreamId: () => STREAM, now: () => 1_000 })
+    const [one, two] = [setUp({ book }), setUp({ book })]
+    one.tail.attach(one.outbox)
+    two.tail.attach(two.outbox)
+    const numbers = [one, two, one].map(({ tail }) => add(tail, 1)[0]?.seq)
+    expect(numbers).toEqual([0, 1, 2])
+    two.tail.refuse('invalid_data')
+    await Promise.all([one.tail.settled(), two.tail.settled()])
+    const runs = one.outbox.groups[0]?.segments.map(({ first, count }) => [first, count])
+    expect(runs).toEqual([
+      [0, 1],
+      [2, 1],
+    ])
+    expect(two.outbox.groups[0]?.segments.map(({ first }) => first)).toEqual([1])
+    expect(two.outbox.groups[0]?.head).toMatchObject({ recorded: 3, refused: { invalid_data: 1 } })
+    expect([one.tail.recorded, two.tail.recorded]).toEqual([2, 1])
+    expect(one.tail.refused).toEqual({})
+  })
+
+  test('declares what one of them gave up in the next head of any', async () => {
+    const book = new StreamBook({ newStreamId: () => STREAM, now: () => 1_000 })
+    const [one, two] = [setUp({ book }), setUp({ book })]
+    one.tail.attach(one.outbox)
+    two.tail.attach(two.outbox)
+    one.outbox.before = () => {
+      throw new MetertapError('outbox_full', 'Full.')
+    }
+    add(one.tail, 3)
+    await one.tail.settled()
+    add(two.tail, 1)
+    await two.tail.settled()
+    expect(two.outbox.groups.at(-1)?.head).toMatchObject({ recorded: 4, dropped: { outbox_full: 3 } })
   })
 })
