@@ -5,6 +5,7 @@ import { isCleanText } from '../clean-text.ts'
 
 export const GRANT_TYPE = 'metertap-grant+jwt'
 export const GRANT_ALG = 'HS256'
+const DEFAULT_GRANT_LIFE_S = 60
 /** Longest life of a grant, s. */
 export const MAX_GRANT_LIFE_S = 300
 /** Most meters in a grant: the token travels in a header, which servers and proxies cap at 8–16 KiB. */
@@ -49,8 +50,8 @@ export async function createGrant(
   options: GrantOptions,
   { clock, uuid }: GrantDeps = { clock: Date.now, uuid: () => crypto.randomUUID() },
 ): Promise<string> {
-  const { keyId, account, device, meters, ratePerMinute, expiresInS = 60 } = options
-  check(options, expiresInS)
+  checkGrant(options)
+  const { keyId, account, device, meters, ratePerMinute, expiresInS = DEFAULT_GRANT_LIFE_S } = options
   const nowS = Math.floor(clock() / 1000)
   return await new SignJWT({
     device,
@@ -65,7 +66,9 @@ export async function createGrant(
     .sign(new TextEncoder().encode(options.secret))
 }
 
-function check({ keyId, secret, account, device, meters, ratePerMinute }: GrantOptions, expiresInS: number): void {
+/** @throws MetertapError bad_option, naming the option. */
+export function checkGrant(options: GrantOptions): void {
+  const { keyId, secret, account, device, meters, ratePerMinute, expiresInS = DEFAULT_GRANT_LIFE_S } = options
   if (typeof keyId !== 'string' || keyId === '') fail('keyId', "give the id of one of the relay's grant keys")
   if (typeof secret !== 'string' || byteLength(secret) < MIN_SECRET_BYTES) {
     fail('secret', `give at least ${MIN_SECRET_BYTES} random bytes, such as the output of: openssl rand -base64 32`)
