@@ -1,17 +1,6 @@
-import type { HourChange, Hours } from './hours.ts'
+import { type Credit, hourly, type Outcome } from '../core/outcomes.ts'
+import type { Hours } from './hours.ts'
 import type { Streams } from './streams.ts'
-
-/** Events of one stream and meter to which the same happened. */
-export interface Credit {
-  readonly tenant: string
-  readonly account: string
-  readonly stream: string
-  readonly meter: string
-  readonly count: number
-}
-
-/** What can become of a received event. */
-export type Outcome = 'forwarded' | 'dead' | 'discarded' | 'deduplicated' | 'on_hold'
 
 export interface Bookkeeping {
   book(outcome: Outcome, credits: readonly Credit[], nowMs: number): void
@@ -39,10 +28,4 @@ export function createBookkeeping({ streams, hours }: { streams: Streams; hours:
     book: (outcome, credits, nowMs) => enter(outcome, credits, nowMs, 1),
     takeBack: (outcome, credits, nowMs) => enter(outcome, credits, nowMs, -1),
   }
-}
-
-/** What the change is called in the ledger by hour. Forwarding that failed later is counted apart: it did happen. */
-function hourly(outcome: Outcome, sign: 1 | -1): keyof HourChange | undefined {
-  if (outcome === 'discarded' || outcome === 'on_hold') return undefined
-  return outcome === 'forwarded' && sign < 0 ? 'importFailed' : outcome
 }

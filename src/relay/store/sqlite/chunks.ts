@@ -1,5 +1,4 @@
 import type { Sqlite } from '../../../sqlite/contract.ts'
-import type { Credit } from './bookkeeping.ts'
 import {
   type ChunkEvent,
   type ChunkRow,
@@ -9,7 +8,8 @@ import {
   pieces,
   placedEvents,
   type Run,
-} from './chunk-format.ts'
+} from '../core/chunk-format.ts'
+import type { Credit } from '../core/outcomes.ts'
 
 /** What all events of a chunk share. */
 export interface ChunkOwner {

@@ -1,11 +1,13 @@
 import type { Sqlite } from '../../../sqlite/contract.ts'
 import { MetertapError } from '../../../wire/errors.ts'
-import type { BuildDelivery, Delivery, DeliveryDraft, OpenDeliveryOptions } from '../contract.ts'
+import type { BuildDelivery, Delivery, OpenDeliveryOptions } from '../contract.ts'
+import { checkDraft } from '../core/check-draft.ts'
+import { type PlacedEvent, type Run, toRuns } from '../core/chunk-format.ts'
+import { isLate } from '../core/late-rule.ts'
 import type { Bookkeeping } from './bookkeeping.ts'
-import { type PlacedEvent, type Run, toRuns } from './chunk-format.ts'
 import type { Chunks } from './chunks.ts'
 import type { DeadLetters } from './dead-letters.ts'
-import { divertLate, isLate } from './late-events.ts'
+import { divertLate } from './late-events.ts'
 
 export interface Deliveries {
   /** 'again' when all that was offered could not be mapped or was late: nothing to send yet, and more may wait. */
@@ -174,16 +176,4 @@ export function createDeliveries(db: Sqlite, { chunks, books, deadLetters, newId
       settle(id, 'dead', found.runs, nowMs)
     },
   }
-}
-
-/** A builder that miscounts would lose events or send them twice. */
-function checkDraft(draft: DeliveryDraft, offered: number): DeliveryDraft {
-  const { taken, rows, unmappable } = draft
-  const indexes = new Set(unmappable.map(({ index }) => index))
-  const inside = [...indexes].every((index) => Number.isInteger(index) && index >= 0 && index < taken)
-  const isSound = Number.isInteger(taken) && taken >= 1 && taken <= offered && inside && rows === taken - indexes.size
-  if (isSound) return draft
-  throw new MetertapError('internal', 'The delivery builder has miscounted: nothing was changed. This is a bug.', {
-    ...{ offered, taken, rows, unmappable: indexes.size },
-  })
 }

@@ -1,7 +1,8 @@
 import type { Sqlite } from '../../../sqlite/contract.ts'
 import type { HeldEvents } from '../contract.ts'
-import type { Bookkeeping, Credit } from './bookkeeping.ts'
-import { type ChunkEvent, type ChunkRow, cutByChars, pack, pieces, placedEvents } from './chunk-format.ts'
+import { type ChunkEvent, type ChunkRow, cutByChars, pack, placedEvents } from '../core/chunk-format.ts'
+import { creditsOf } from '../core/held-credits.ts'
+import type { Bookkeeping } from './bookkeeping.ts'
 import type { ChunkOwner, Chunks } from './chunks.ts'
 
 export interface HeldChunks {
@@ -57,10 +58,4 @@ export function createHeldChunks(
       return rows.reduce((sum, { count }) => sum + count, 0)
     },
   }
-}
-
-type ChunkHead = Pick<ChunkRow, 'id' | 'tenant' | 'account' | 'meter' | 'count' | 'spans'>
-
-function creditsOf({ id, tenant, account, meter, count: all, spans }: ChunkHead): Credit[] {
-  return [...pieces(spans, [[id, 0, all]])].map(({ stream, count }) => ({ tenant, account, meter, stream, count }))
 }

@@ -1,7 +1,6 @@
 import type { Sqlite } from '../../../sqlite/contract.ts'
 import type { HourFilter, HourRow } from '../contract.ts'
-
-export type HourChange = Partial<Pick<HourRow, 'received' | 'forwarded' | 'importFailed' | 'dead' | 'deduplicated'>>
+import type { HourChange } from '../core/outcomes.ts'
 
 export interface Hours {
   /** Adds to the hour in which `atMs` lies. */

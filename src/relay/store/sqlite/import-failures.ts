@@ -1,10 +1,10 @@
 import type { Sqlite } from '../../../sqlite/contract.ts'
 import { covers } from '../../../wire/ranges.ts'
 import type { ImportFailure, ImportFailureResult } from '../contract.ts'
+import { type StreamRow, toState } from '../core/stream-row.ts'
 import type { Bookkeeping } from './bookkeeping.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { SmallThings } from './small-things.ts'
-import { type StreamRow, toState } from './streams.ts'
 
 interface Parts {
   readonly books: Bookkeeping

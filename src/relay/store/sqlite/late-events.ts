@@ -1,15 +1,6 @@
-import { type PlacedEvent, toRuns } from './chunk-format.ts'
+import { type PlacedEvent, toRuns } from '../core/chunk-format.ts'
+import { isLate, type LateRule } from '../core/late-rule.ts'
 import type { Chunks } from './chunks.ts'
-
-/** The lane for events with a time before beforeMs. */
-export interface LateRule {
-  readonly lane: string
-  readonly beforeMs: number
-}
-
-export function isLate({ event }: PlacedEvent, { beforeMs }: LateRule): boolean {
-  return event.atMs < beforeMs
-}
 
 /** Moves the late ones among the places to the end of their own lane, as new chunks. */
 export function divertLate(places: readonly PlacedEvent[], rule: LateRule, chunks: Chunks): void {

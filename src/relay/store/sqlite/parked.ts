@@ -1,7 +1,7 @@
 import { eventId } from '../../../meter/contract.ts'
 import type { Sqlite } from '../../../sqlite/contract.ts'
 import type { ParkedDelivery, ParkedVerdict } from '../contract.ts'
-import type { Run } from './chunk-format.ts'
+import { firstOf } from '../core/chunk-format.ts'
 import type { Chunks } from './chunks.ts'
 import type { Deliveries } from './deliveries.ts'
 
@@ -60,17 +60,4 @@ export function createParked(
       return true
     },
   }
-}
-
-/** The runs of the first `count` events. */
-function firstOf(runs: readonly Run[], count: number): Run[] {
-  const first: Run[] = []
-  let left = count
-  for (const [chunk, from, until] of runs) {
-    if (left === 0) break
-    const size = Math.min(left, until - from)
-    first.push([chunk, from, from + size])
-    left -= size
-  }
-  return first
 }

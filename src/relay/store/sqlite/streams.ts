@@ -1,7 +1,8 @@
 import type { Sqlite } from '../../../sqlite/contract.ts'
 import type { AcceptRequest, LedgerRow, LedgerTotals } from '../contract.ts'
-import type { Credit, Outcome } from './bookkeeping.ts'
-import { type Balance, balance, declaredWithin, type StreamState } from './stream-state.ts'
+import type { Credit, Outcome } from '../core/outcomes.ts'
+import { NEVER, newState, type StreamRow, toLedgerRow, toState } from '../core/stream-row.ts'
+import { type Balance, balance, type StreamState } from '../core/stream-state.ts'
 
 export interface Streams {
   /** The stored state, or a new stream's. */
@@ -12,26 +13,6 @@ export interface Streams {
   credit(outcome: Outcome, credits: readonly Credit[], sign: 1 | -1): void
   ledger(filter: { account?: string; stream?: string; limit?: number }): LedgerRow[]
   totals(): LedgerTotals
-}
-
-export interface StreamRow {
-  account: string
-  stream: string
-  tenant: string
-  device: string
-  recorded: number
-  forwarded: number
-  dead: number
-  discarded: number
-  deduplicated: number
-  on_hold: number
-  first_seen_ms: number
-  last_seen_ms: number
-  declared: string
-  refused: string
-  held: string
-  refused_ranges: string
-  clock: string | null
 }
 
 const MAX_LEDGER_ROWS = 1_000
@@ -128,40 +109,5 @@ function creditStatements(db: Sqlite, column: Outcome) {
   return {
     stream: db.prepare(`UPDATE streams SET ${column} = ${column} + ? WHERE account = ? AND stream = ? AND tenant = ?`),
     totals: db.prepare(`UPDATE totals SET ${column} = ${column} + ?`),
-  }
-}
-
-/** lastSeenMs of a stream that has no row yet. */
-const NEVER = -1
-const NO_OUTCOMES = { forwarded: 0, dead: 0, discarded: 0, deduplicated: 0, onHold: 0 }
-
-function newState({ tenant, account, device, receivedAtMs }: AcceptRequest, stream: string): StreamState {
-  const counts = { recorded: 0, declared: {}, refused: {}, held: [], refusedRanges: [], ...NO_OUTCOMES }
-  return { tenant, account, stream, device, ...counts, firstSeenMs: receivedAtMs, lastSeenMs: NEVER }
-}
-
-export function toState(row: StreamRow): StreamState {
-  const { tenant, account, stream, device, recorded, forwarded, dead, discarded, deduplicated } = row
-  return {
-    ...{ tenant, account, stream, device, recorded, forwarded, dead, discarded, deduplicated, onHold: row.on_hold },
-    declared: JSON.parse(row.declared),
-    refused: JSON.parse(row.refused),
-    held: JSON.parse(row.held),
-    refusedRanges: JSON.parse(row.refused_ranges),
-    ...(row.clock === null ? {} : { clock: JSON.parse(row.clock) }),
-    firstSeenMs: row.first_seen_ms,
-    lastSeenMs: row.last_seen_ms,
-  }
-}
-
-function toLedgerRow(state: StreamState): LedgerRow {
-  const { tenant, account, device, stream, refused, firstSeenMs, lastSeenMs } = state
-  const { forwarded, dead, discarded, deduplicated, onHold: held } = state
-  const { declared, ...counts } = balance(state)
-  return {
-    ...{ tenant, account, device, stream, ...counts },
-    declared: declaredWithin(state.declared, declared),
-    ...{ refused, forwarded, dead, discarded, deduplicated, held, firstSeenMs, lastSeenMs },
-    ...(state.clock === undefined ? {} : { clock: state.clock }),
   }
 }

@@ -33,8 +33,9 @@ export async function verifyStore(path: string): Promise<StoreVerdict> {
     // One transaction: a store that works on meanwhile is seen as it was at one moment.
     db.exec('BEGIN')
     checkFile(db, report)
-    const { places, onTheWay } = readBacklog(nodeSqlite(db), report)
-    const streams = checkStreams(nodeSqlite(db), places, report)
+    const sqlite = nodeSqlite(db)
+    const { places, onTheWay } = readBacklog(sqlite, report)
+    const streams = checkStreams(sqlite, places, report)
     return { ok: problems.length === 0, problems, streams, eventsOnTheWay: onTheWay }
   } catch (error) {
     // What cannot be read is as good as lost.

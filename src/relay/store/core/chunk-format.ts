@@ -121,3 +121,16 @@ export function toRuns(places: readonly { chunk: number; position: number }[]): 
   }
   return runs
 }
+
+/** The runs of the first `count` events. */
+export function firstOf(runs: readonly Run[], count: number): Run[] {
+  const first: Run[] = []
+  let left = count
+  for (const [chunk, from, until] of runs) {
+    if (left === 0) break
+    const size = Math.min(left, until - from)
+    first.push([chunk, from, from + size])
+    left -= size
+  }
+  return first
+}
