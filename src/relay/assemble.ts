@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Hono } from 'hono'
 import { createAcceptBatch } from './accept/accept-batch.ts'
 import type { RelaySettings } from './config/resolve-config.ts'
@@ -6,6 +7,7 @@ import type { Forwarder } from './forward/contract.ts'
 import { createAdminApp } from './http/admin.ts'
 import { createApp, createBareApp } from './http/app.ts'
 import type { RelayEnv } from './http/env.ts'
+import { inflateNode } from './http/inflate-node.ts'
 import { createShares } from './limits/budget.ts'
 import { createDailyCap } from './limits/daily-cap.ts'
 import { createPressure } from './limits/pressure.ts'
@@ -72,7 +74,7 @@ export async function assemble(
   })
   const app = createApp({
     ...{ ...reporting, store, keys, publicUrl, origins, limits, pressure, openBytes, acceptBatch, isStopping },
-    version: VERSION,
+    ...{ version: VERSION, inflate: inflateNode },
     rates: createRateLimits({ limits, clock, onRefusal: instruments.limited }),
     tokens: createAccessTokens({ keys, revocations, publicUrl, tenant, lifeS, clock, uuid }),
     verifyGrant: createGrantVerifier({ store, secrets: secretsOf(settings), revocations, clock, log }),
@@ -83,9 +85,18 @@ export async function assemble(
       ? createBareApp(reporting, 'Give the relay an admin key first.')
       : createAdminApp({
           ...{ ...reporting, store, forwarder, reconciler, keys, metrics, tenant, meters, limits },
-          ...{ adminKey: admin.key, backupFolder: admin.backupFolder, version: VERSION },
+          ...{
+            adminKey: admin.key,
+            backup: backupInto(admin.backupFolder, store),
+            version: VERSION,
+            inflate: inflateNode,
+          },
         })
   return { app, adminApp, store, forwarder, reconciler, log }
+}
+
+function backupInto(folder: string | undefined, store: RelayStore): ((file: string) => Promise<void>) | undefined {
+  return folder === undefined ? undefined : (file) => store.backup(join(folder, file))
 }
 
 function countBacklog(lanes: readonly { waiting: number; inDelivery: number }[]): number {

@@ -42,8 +42,13 @@ export function judgeData(
 function judgeShape(data: unknown, limits: DataLimits, whole: unknown): DataVerdict | undefined {
   const finding = inspect(data, limits)
   if (finding !== undefined) return reject(finding, FINDINGS[finding](limits))
-  if (Buffer.byteLength(JSON.stringify(whole)) <= limits.maxEventBytes) return undefined
+  if (isWithin(JSON.stringify(whole), limits.maxEventBytes)) return undefined
   return reject('event_too_large', `An event may have ${limits.maxEventBytes} bytes of JSON.`)
+}
+
+/** A UTF-16 unit takes three bytes of UTF-8 at most: most texts need not be encoded to know. */
+function isWithin(text: string, maxBytes: number): boolean {
+  return text.length * 3 <= maxBytes || new TextEncoder().encode(text).byteLength <= maxBytes
 }
 
 function validate({ schema }: Meter, data: unknown): DataVerdict | Promise<DataVerdict> {

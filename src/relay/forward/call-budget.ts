@@ -3,11 +3,16 @@ import type { CallAllowance } from './call-limits.ts'
 /** The calls that all lanes together may make. */
 export interface CallBudget {
   /** How long until one more call is within the limits, ms; 0: now. */
-  waitMs(): number
+  waitMs(): number | Promise<number>
   /** Counts a call that is made. */
   spend(): void
   /** The upstream said that the tenant's limit is used up: no call for so long. */
   hold(ms: number): void
+}
+
+/** A budget of this process alone: it knows at once. */
+export interface LocalCallBudget extends CallBudget {
+  waitMs(): number
 }
 
 /** Others use the same tenant, and our clock is not the upstream's: a fifth of every limit stays free. */
@@ -22,7 +27,7 @@ interface Bucket {
 }
 
 /** Token buckets, one for each documented span: a call must find a token in all of them. */
-export function createCallBudget(allowances: readonly CallAllowance[], clock: () => number): CallBudget {
+export function createCallBudget(allowances: readonly CallAllowance[], clock: () => number): LocalCallBudget {
   const buckets = allowances.map(({ calls, spanMs }): Bucket => {
     const capacity = Math.max(1, calls * BURST)
     return { capacity, level: capacity, perMs: Math.max(1, calls * SHARE - capacity) / spanMs }

@@ -64,6 +64,12 @@ export interface LaneStats {
   readonly maxInFlight: number
 }
 
+/** A forwarder as an operator's API needs it; it may run elsewhere. */
+export interface ForwarderDesk {
+  wake(lane?: string): unknown
+  stats(): LaneStats[] | Promise<LaneStats[]>
+}
+
 export interface Forwarder {
   /** Starts all lanes; what an earlier process left behind comes first, once its claims have ended. */
   start(): void

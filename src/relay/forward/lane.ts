@@ -107,7 +107,7 @@ export function createLane(options: LaneOptions): Lane {
       return { ms: lingerMs, wakeable: false, state: 'idle' }
     }
     hasLingered = false
-    const waitMs = budget.waitMs()
+    const waitMs = await budget.waitMs()
     if (waitMs > 0) return { ...rest('backing_off', waitMs, 'the calls that the upstream allows'), wakeable: false }
     return send(!isSmall || isAlone)
   }

@@ -10,7 +10,7 @@ export interface TokenSource {
   /** The current token; a new one 300 s before its end. Callers that come while one is fetched share it. */
   get(): Promise<TokenResult>
   /** The upstream refused this token: the next get() fetches another. */
-  discard(token: string): void
+  discard(token: string): void | Promise<void>
 }
 
 export interface TokenSourceOptions extends HttpDeps {

@@ -24,9 +24,11 @@ export interface ZuoraDeps extends HttpDeps {
   readonly tokens: TokenSource
   readonly budget: Pick<CallBudget, 'spend' | 'hold'>
   readonly clock: () => number
+  /** gzips a body as it is sent. Absent: it is gzip already. */
+  readonly pack?: (body: Uint8Array) => Promise<Uint8Array>
 }
 
-export function createZuora({ options, tokens, budget, clock, ...http }: ZuoraDeps): Zuora {
+export function createZuora({ options, tokens, budget, clock, pack, ...http }: ZuoraDeps): Zuora {
   const shared = {
     'Accept-Encoding': 'gzip',
     ...(options.entityIds === undefined ? {} : { 'Zuora-Entity-Ids': options.entityIds }),
@@ -46,7 +48,7 @@ export function createZuora({ options, tokens, budget, clock, ...http }: ZuoraDe
       const headers = { ...init.headers, Authorization: `Bearer ${got.token}` }
       const answer = await call(url, { ...init, headers }, http)
       if ('failure' in answer || answer.status !== 401) return { answer }
-      tokens.discard(got.token)
+      await tokens.discard(got.token)
       if (isSecond) return { verdict: { kind: 'blocked', reason: newTokenRefused(answer) } }
     }
   }
@@ -55,7 +57,7 @@ export function createZuora({ options, tokens, budget, clock, ...http }: ZuoraDe
     ready: () => tokens.get(),
     async send(url, { id, body }) {
       const own = { 'Content-Type': 'application/json', 'Content-Encoding': 'gzip', 'Zuora-Track-Id': id }
-      const result = await withToken(url, { headers: { ...shared, ...own }, body })
+      const result = await withToken(url, { headers: { ...shared, ...own }, body: pack ? await pack(body) : body })
       if ('verdict' in result) return result.verdict
       const verdict = classify(result.answer, clock())
       // The limit is the tenant's: it holds for all lanes.

@@ -4,6 +4,7 @@ import type { RelayLimits } from '../contract.ts'
 import { createShares } from '../limits/budget.ts'
 import type { Log } from '../log.ts'
 import { HttpProblem, unavailable } from '../problem.ts'
+import type { Inflate } from './inflate.ts'
 import { requireType, withBody } from './read-body.ts'
 
 /** What every admin route needs: guarded reads and writes of the store, checked bodies and queries. */
@@ -19,10 +20,17 @@ const MAX_LIMIT = 10_000
 const MAX_BODY_BYTES = 2 ** 20
 const MAX_OPEN_BYTES = 16 * 2 ** 20
 
-export function createAdminDesk({ log, limits }: { readonly log: Log; readonly limits: RelayLimits }): AdminDesk {
+export interface AdminDeskDeps {
+  readonly log: Log
+  readonly limits: RelayLimits
+  readonly inflate: Inflate
+}
+
+export function createAdminDesk({ log, limits, inflate }: AdminDeskDeps): AdminDesk {
   const caps = {
     ...{ maxWireBytes: MAX_BODY_BYTES, maxBodyBytes: MAX_BODY_BYTES, maxInflateRatio: limits.maxInflateRatio },
     ...{ timeoutMs: limits.bodyTimeoutMs, open: createShares(MAX_OPEN_BYTES, MAX_OPEN_BYTES).of('operator') },
+    inflate,
   }
   return {
     async ask(job) {

@@ -1,28 +1,27 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Hono } from 'hono'
 import * as z from 'zod/mini'
 import { isCleanText } from '../clean-text.ts'
-import type { Forwarder } from '../forward/contract.ts'
+import type { ForwarderDesk } from '../forward/contract.ts'
 import type { Metrics } from '../operate/metrics.ts'
 import { openApi } from '../operate/openapi.ts'
 import { HttpProblem } from '../problem.ts'
 import type { Reconciler } from '../reconcile/contract.ts'
 import type { RelayStore } from '../store/contract.ts'
 import type { KeyRing } from '../tokens/key-ring.ts'
-import { createAdminDesk, parseLimit } from './admin-desk.ts'
+import { type AdminDeskDeps, createAdminDesk, parseLimit } from './admin-desk.ts'
 import { createBareApp, type Reporting } from './app.ts'
 import { createDeadLetterRoutes, type DeadLetterDeps } from './dead-letter-routes.ts'
 import type { RelayEnv } from './env.ts'
 import { createOperationRoutes } from './operation-routes.ts'
 import { bearer } from './read-token.ts'
 
-export interface AdminDeps extends Reporting, Omit<DeadLetterDeps, 'desk'> {
+export interface AdminDeps extends Reporting, Omit<DeadLetterDeps, 'desk'>, Pick<AdminDeskDeps, 'inflate'> {
   readonly adminKey: string
   readonly tenant: string
-  readonly backupFolder: string | undefined
+  readonly backup: ((file: string) => Promise<void>) | undefined
   readonly version: string
   readonly store: RelayStore
-  readonly forwarder: Forwarder
+  readonly forwarder: ForwarderDesk
   readonly reconciler: Reconciler
   readonly keys: KeyRing
   readonly metrics: Metrics
@@ -43,7 +42,7 @@ export function createAdminApp(deps: AdminDeps): Hono<RelayEnv> {
   const description = openApi('operator', { url: '/', version })
 
   app.use(async (c, next) => {
-    requireKey(c.req.raw, adminKey)
+    await requireKey(c.req.raw, adminKey)
     await next()
   })
   app.get('/openapi.json', (c) => c.json(description))
@@ -56,7 +55,7 @@ export function createAdminApp(deps: AdminDeps): Hono<RelayEnv> {
     const [totals, lanes, streams] = await ask(() =>
       Promise.all([store.totals(), store.backlog(), store.ledger({ ...filterOf(c.req.query()), limit })]),
     )
-    return c.json({ serverTime: clock(), totals, lanes, forwarding: forwarder.stats(), streams })
+    return c.json({ serverTime: clock(), totals, lanes, forwarding: await forwarder.stats(), streams })
   })
   app.get('/v1/gaps', async (c) => {
     const limit = parseLimit(c.req.query('limit'))
@@ -65,7 +64,7 @@ export function createAdminApp(deps: AdminDeps): Hono<RelayEnv> {
   })
   app.get('/v1/backlog', async (c) => {
     const lanes = await ask(() => store.backlog())
-    return c.json({ serverTime: clock(), lanes, forwarding: forwarder.stats() })
+    return c.json({ serverTime: clock(), lanes, forwarding: await forwarder.stats() })
   })
   app.get('/v1/revocations', async (c) => c.json({ revocations: await ask(() => store.revocations()) }))
   app.post('/v1/revocations', async (c) => {
@@ -85,13 +84,16 @@ export function createAdminApp(deps: AdminDeps): Hono<RelayEnv> {
 }
 
 /** Digests have one length, so that the comparison takes the same time for every guess. */
-function requireKey(request: Request, adminKey: string): void {
-  if (timingSafeEqual(digest(bearer(request)), digest(adminKey))) return
+async function requireKey(request: Request, adminKey: string): Promise<void> {
+  const [given, wanted] = await Promise.all([sha256(bearer(request)), sha256(adminKey)])
+  let difference = 0
+  for (const [i, byte] of given.entries()) difference |= byte ^ (wanted[i] as number)
+  if (difference === 0) return
   throw new HttpProblem('unauthorized', "Send Authorization: Bearer with the relay's admin key.")
 }
 
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest()
+async function sha256(text: string): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))
 }
 
 function filterOf({ account, stream }: Record<string, string>): { account?: string; stream?: string } {

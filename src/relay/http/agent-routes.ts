@@ -14,6 +14,7 @@ import type { AccessTokens } from '../tokens/access-token.ts'
 import type { VerifyGrant } from '../tokens/verify-grant.ts'
 import type { VerifySession } from '../tokens/verify-session.ts'
 import type { RelayEnv } from './env.ts'
+import type { Inflate } from './inflate.ts'
 import { type BodyCaps, requireType, withBody } from './read-body.ts'
 import { bearer } from './read-token.ts'
 import { tokenRequest } from './token-request.ts'
@@ -25,6 +26,7 @@ export interface AgentRoutesDeps {
   readonly pressure: Pick<Pressure, 'check'>
   /** Memory for bodies: of accounts that have shown a good token, and of addresses that have not. */
   readonly openBytes: { readonly known: Shares; readonly unknown: Shares }
+  readonly inflate: Inflate
   readonly tokens: AccessTokens
   readonly verifyGrant: VerifyGrant
   readonly verifySession: VerifySession
@@ -42,7 +44,7 @@ const PREFLIGHT_LIFE_S = 86_400
 
 /** What agents call: POST /v1/token, /v1/events and /v1/exit, from the configured origins. */
 export function createAgentRoutes(deps: AgentRoutesDeps): Hono<RelayEnv> {
-  const { limits, rates, pressure, openBytes, tokens, acceptBatch, instruments } = deps
+  const { limits, rates, pressure, openBytes, inflate, tokens, acceptBatch, instruments } = deps
   const places = createPlaces(limits.maxOpenPerDevice)
   const routes = new Hono<RelayEnv>()
   const allowOrigins = cors({
@@ -68,6 +70,7 @@ export function createAgentRoutes(deps: AgentRoutesDeps): Hono<RelayEnv> {
     maxInflateRatio: limits.maxInflateRatio,
     timeoutMs: limits.bodyTimeoutMs,
     open: openBytes.unknown.of(address),
+    inflate,
   })
   const readJson = <T>(request: Request, caps: BodyCaps, use: (json: unknown) => Promise<T>): Promise<T> =>
     withBody(request, caps, ({ bytes, wireBytes }) => {
@@ -102,7 +105,7 @@ export function createAgentRoutes(deps: AgentRoutesDeps): Hono<RelayEnv> {
     setHeaders(c, rates.owner(claims))
     const { maxWireBytes, maxBodyBytes, maxInflateRatio, bodyTimeoutMs: timeoutMs } = limits
     const open = openBytes.known.of(JSON.stringify([claims.tenant, claims.account]))
-    const caps = { maxWireBytes, maxBodyBytes, maxInflateRatio, timeoutMs, open }
+    const caps = { maxWireBytes, maxBodyBytes, maxInflateRatio, timeoutMs, open, inflate }
     const accept = (json: unknown) => acceptBatch(parseBatch(json, limits.maxEventsPerBatch), claims)
     return c.json(await asOwner(claims, () => readJson(c.req.raw, caps, accept)))
   })

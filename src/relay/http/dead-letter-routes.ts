@@ -4,7 +4,7 @@ import * as z from 'zod/mini'
 import type { Meter } from '../../meter/contract.ts'
 import { judgeData } from '../accept/judge-data.ts'
 import type { RelayLimits } from '../contract.ts'
-import type { Forwarder } from '../forward/contract.ts'
+import type { ForwarderDesk } from '../forward/contract.ts'
 import { HttpProblem } from '../problem.ts'
 import type { DeadLetterFilter, RelayDeadLetter, RelayStore } from '../store/contract.ts'
 import { type AdminDesk, parseLimit, parseWhole } from './admin-desk.ts'
@@ -12,7 +12,7 @@ import type { RelayEnv } from './env.ts'
 
 export interface DeadLetterDeps {
   readonly store: Pick<RelayStore, 'deadLetters' | 'editDeadLetter' | 'replayDeadLetters' | 'deleteDeadLetters'>
-  readonly forwarder: Pick<Forwarder, 'wake'>
+  readonly forwarder: Pick<ForwarderDesk, 'wake'>
   readonly meters: ReadonlyMap<string, Meter>
   readonly limits: RelayLimits
   readonly clock: () => number

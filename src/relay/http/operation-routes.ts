@@ -1,8 +1,7 @@
-import { join } from 'node:path'
 import { Hono } from 'hono'
 import * as z from 'zod/mini'
 import { isCleanText } from '../clean-text.ts'
-import type { Forwarder } from '../forward/contract.ts'
+import type { ForwarderDesk } from '../forward/contract.ts'
 import { HttpProblem } from '../problem.ts'
 import type { Reconciler } from '../reconcile/contract.ts'
 import type { RelayStore } from '../store/contract.ts'
@@ -20,12 +19,12 @@ export interface OperationDeps {
     | 'resolveParked'
     | 'ledgerByHour'
     | 'backlog'
-    | 'backup'
   >
-  readonly forwarder: Pick<Forwarder, 'wake' | 'stats'>
+  readonly forwarder: ForwarderDesk
   readonly reconciler: Reconciler
   readonly tenant: string
-  readonly backupFolder: string | undefined
+  /** Writes a backup of that name; undefined where the operator has named no place for them. */
+  readonly backup: ((file: string) => Promise<void>) | undefined
   readonly clock: () => number
   readonly desk: AdminDesk
 }
@@ -38,12 +37,12 @@ const verdict = z.strictObject({ verdict: z.enum(['accepted', 'resend', 'bury'])
 
 /** What an operator does with lanes, events on hold, parked deliveries and the store itself. */
 export function createOperationRoutes(deps: OperationDeps): Hono<RelayEnv> {
-  const { store, forwarder, reconciler, tenant, backupFolder, clock, desk } = deps
+  const { store, forwarder, reconciler, tenant, backup, clock, desk } = deps
   const { ask, read } = desk
   const routes = new Hono<RelayEnv>()
 
   const requireLane = async (lane: string): Promise<void> => {
-    const lanes = [...forwarder.stats(), ...(await ask(() => store.backlog()))]
+    const lanes = [...(await forwarder.stats()), ...(await ask(() => store.backlog()))]
     if (!lanes.some((known) => known.lane === lane)) throw new HttpProblem('not_found', 'There is no such lane.')
   }
 
@@ -110,12 +109,12 @@ export function createOperationRoutes(deps: OperationDeps): Hono<RelayEnv> {
   })
 
   routes.post('/v1/backup', async (c) => {
-    if (backupFolder === undefined) {
+    if (backup === undefined) {
       throw new HttpProblem('conflict', 'Set admin.backupFolder first, or run: metertap relay backup FILE.')
     }
     // The name is the relay's own: nobody chooses a path over the network.
     const file = `relay-${new Date(clock()).toISOString().replaceAll(/[:.]/g, '-')}.db`
-    await ask(() => store.backup(join(backupFolder, file)))
+    await ask(() => backup(file))
     return c.json({ file })
   })
   return routes

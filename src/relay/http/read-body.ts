@@ -1,7 +1,6 @@
-import { pipeline } from 'node:stream/promises'
-import { createGunzip } from 'node:zlib'
 import type { Share } from '../limits/budget.ts'
 import { HttpProblem, unavailable } from '../problem.ts'
+import type { Inflate } from './inflate.ts'
 
 export interface BodyCaps {
   readonly maxWireBytes: number
@@ -12,6 +11,7 @@ export interface BodyCaps {
   readonly timeoutMs: number
   /** The sender's share of the memory for bodies. */
   readonly open: Share
+  readonly inflate: Inflate
 }
 
 export interface Body {
@@ -21,7 +21,6 @@ export interface Body {
 
 /** Bodies up to this size may be compressed as much as gzip can: many equal events are no attack. */
 const RATIO_FREE_BYTES = 2 ** 20
-const INFLATE_CHUNK_BYTES = 2 ** 16
 
 /**
  * Reads a request's body as it arrives, inflating gzip on the way, and stops at the first cap that it meets: no client
@@ -38,7 +37,7 @@ export async function withBody<T>(request: Request, caps: BodyCaps, use: (body: 
   try {
     if (isGzip) await inflate(arriving, caps, reading)
     else for await (const chunk of arriving) keep(chunk, caps, reading)
-    return await use({ bytes: Buffer.concat(reading.chunks, reading.bytes), wireBytes: reading.wireBytes })
+    return await use({ bytes: join(reading), wireBytes: reading.wireBytes })
   } finally {
     caps.open.give(reading.bytes)
   }
@@ -86,9 +85,7 @@ async function* arrive(request: Request, caps: BodyCaps, reading: Reading): Asyn
 
 async function inflate(arriving: AsyncGenerator<Uint8Array>, caps: BodyCaps, reading: Reading): Promise<void> {
   try {
-    await pipeline(arriving, createGunzip({ chunkSize: INFLATE_CHUNK_BYTES }), async (inflated) => {
-      for await (const chunk of inflated as AsyncIterable<Uint8Array>) keep(chunk, caps, reading)
-    })
+    await caps.inflate(arriving, (chunk) => keep(chunk, caps, reading))
   } catch (error) {
     if (error instanceof HttpProblem) throw error
     throw notGzip()
@@ -105,6 +102,16 @@ function keep(chunk: Uint8Array, caps: BodyCaps, reading: Reading): void {
   if (taken !== 'taken') throw noMemory(taken)
   reading.bytes = bytes
   reading.chunks.push(chunk)
+}
+
+function join({ chunks, bytes }: Reading): Uint8Array {
+  const whole = new Uint8Array(bytes)
+  let at = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, at)
+    at += chunk.byteLength
+  }
+  return whole
 }
 
 /** Refuses another content type than the one given; parameters other than a charset of UTF-8 do not matter. */

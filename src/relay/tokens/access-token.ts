@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { errors, type JWTPayload, type JWTVerifyResult, jwtVerify, SignJWT } from 'jose'
 import { LRUCache } from 'lru-cache'
 import type { Claims, Owner } from '../claims.ts'
@@ -91,7 +90,7 @@ export function createAccessTokens(deps: AccessTokenDeps): AccessTokens {
     },
     async verify(token) {
       if (token.length > MAX_TOKEN_CHARS) throw notOurs()
-      const hash = createHash('sha256').update(token).digest('base64')
+      const hash = await sha256(token)
       let verified = remembered.get(hash)
       if (verified !== undefined && clock() >= verified.expiresAtMs) throw expired()
       if (verified === undefined || (await keys.find(verified.kid)) === undefined) {
@@ -103,6 +102,11 @@ export function createAccessTokens(deps: AccessTokenDeps): AccessTokens {
       return claims
     },
   }
+}
+
+async function sha256(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
+  return String.fromCharCode(...new Uint8Array(digest))
 }
 
 function refusal(error: unknown): HttpProblem {
