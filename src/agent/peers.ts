@@ -70,6 +70,12 @@ export class Peers {
     this.#leader.stepDown()
   }
 
+  /** Resolves when a candidacy that nobody stands against has had its answer. */
+  async elected(): Promise<void> {
+    // Locks answer in the order of being asked.
+    if (!this.leads && !this.#isStopped) await this.#options.runtime.locks?.query().catch(() => {})
+  }
+
   /** Something waits for the sender. */
   ask(): void {
     if (this.leads) return

@@ -139,6 +139,8 @@ export class Sender implements Sending<Outbox> {
   async flush(reason: FlushReason): Promise<void> {
     const open = this.#open
     if (!open || this.#closed) return
+    // An agent that closes soon after its start may be the sender already, and not know it.
+    if (reason === 'close') await open.peers.elected()
     this.#options.counters.flushed(reason)
     this.#triggers.flushed()
     // Others may have stored, too; while sending goes on, each settlement counts.

@@ -1,4 +1,4 @@
-import type { Range, WireBatch } from '../../src/wire/contract.ts'
+import type { Range, Rejection, StreamReport, WireBatch } from '../../src/wire/contract.ts'
 import { exitBatch, wireBatch } from '../../src/wire/contract.ts'
 import { addRange } from '../../src/wire/ranges.ts'
 
@@ -28,9 +28,17 @@ export class TinyRelay {
   readonly events = new Map<string, unknown>()
   readonly recorded = new Map<string, number>()
   readonly dropped = new Map<string, Readonly<Record<string, number>>>()
+  /** What streams last said of themselves, by id. */
+  readonly reports = new Map<string, StreamReport>()
+  /** The token that each event came with, by id. */
+  readonly tokens = new Map<string, string>()
+  /** Ids that came again with another event. There must be none. */
+  readonly conflicts: string[] = []
   accepts: (token: string) => boolean = () => true
   /** A status for requests that are refused for what they hold. */
   refuses: (segmentText: string) => number | undefined = () => undefined
+  /** Why an event is not taken; undefined when it is. */
+  rejects: (event: unknown) => Pick<Rejection, 'code' | 'detail'> | undefined = () => undefined
   /** Changes the answer before it leaves. */
   answer: (answer: Record<string, unknown>) => Record<string, unknown> = (answer) => answer
   readonly #held = new Map<string, Range[]>()
@@ -47,7 +55,7 @@ export class TinyRelay {
     if (seen.token === undefined || !this.accepts(seen.token)) return new Response('', { status: 401 })
     const refusal = this.refuses(seen.segmentText)
     if (refusal !== undefined) return new Response('', { status: refusal })
-    const answer = this.#take(seen.batch)
+    const answer = this.#take(seen.batch, seen.token)
     if (fault === 'lost') throw new TypeError('Failed to fetch')
     return Response.json(this.answer(answer))
   }
@@ -58,7 +66,7 @@ export class TinyRelay {
   }
 
   async #read(request: Request): Promise<SeenRequest> {
-    const text = await request.text()
+    const text = await unpacked(request)
     const path = new URL(request.url).pathname
     const json: unknown = JSON.parse(text)
     const token = path === '/v1/exit' ? exitBatch.parse(json).token : request.headers.get('authorization')?.slice(7)
@@ -66,9 +74,12 @@ export class TinyRelay {
     return { path, token, segmentText, batch: wireBatch.parse(json) }
   }
 
-  #take({ streams, segments }: WireBatch): Record<string, unknown> {
+  #take({ streams, segments }: WireBatch, token: string): Record<string, unknown> {
     const received: Record<string, Range[]> = {}
-    for (const { id, recorded, dropped } of streams) {
+    const rejected: Rejection[] = []
+    for (const report of streams) {
+      const { id, recorded, dropped } = report
+      this.reports.set(id, report)
       this.recorded.set(id, recorded)
       this.dropped.set(id, dropped)
       received[id] = this.#held.get(id) ?? []
@@ -77,12 +88,28 @@ export class TinyRelay {
       const stream = segment.stream as string
       segment.events.forEach((event, index) => {
         const seq = (segment.first as number) + index
-        const { ranges, added } = addRange(this.#held.get(stream) ?? [], seq, seq)
-        this.#held.set(stream, ranges)
-        if (added.length > 0) this.events.set(`${stream}-${seq}`, event)
+        const rejection = this.rejects(event)
+        if (rejection) rejected.push({ stream, seq, ...rejection })
+        else this.#store(stream, seq, event, token)
       })
       received[stream] = this.#held.get(stream) ?? []
     }
-    return { received, rejected: [], retry: [], serverTime: 1 }
+    return { received, rejected, retry: [], serverTime: 1 }
   }
+
+  #store(stream: string, seq: number, event: unknown, token: string): void {
+    const id = `${stream}-${seq}`
+    const { ranges, added } = addRange(this.#held.get(stream) ?? [], seq, seq)
+    this.#held.set(stream, ranges)
+    if (added.length > 0) {
+      this.events.set(id, event)
+      this.tokens.set(id, token)
+    } else if (JSON.stringify(this.events.get(id)) !== JSON.stringify(event)) this.conflicts.push(id)
+  }
+}
+
+function unpacked(request: Request): Promise<string> {
+  if (request.headers.get('content-encoding') !== 'gzip') return request.text()
+  const packed = request.body as ReadableStream<Uint8Array<ArrayBuffer>>
+  return new Response(packed.pipeThrough(new DecompressionStream('gzip'))).text()
 }

@@ -1,0 +1,46 @@
+import { createAgent } from '../../src/index.ts'
+import { type AgentHomeKind, deskOf, METERS, tokenOf } from '../contract/agent-kit.ts'
+import { TinyRelay } from './tiny-relay.ts'
+
+let opened = 0
+
+/** Requests to these origins are answered inside the page; all others go out. */
+const relays = new Map<string, typeof fetch>()
+
+function answerInside(): void {
+  const outside = globalThis.fetch.bind(globalThis)
+  globalThis.fetch = (input, init) => {
+    const { origin } = new URL(input instanceof Request ? input.url : input, location.href)
+    return (relays.get(origin) ?? outside)(input, init)
+  }
+}
+
+function setOnline(isOnline: boolean): void {
+  Object.defineProperty(navigator, 'onLine', { configurable: true, value: isOnline })
+  globalThis.dispatchEvent(new Event(isOnline ? 'online' : 'offline'))
+}
+
+/** createAgent() of the page's entry as it is, in a real browser: IndexedDB, locks, channels. */
+export function agentHomeOfPage(name: string): AgentHomeKind {
+  return {
+    name,
+    ...{ plain: 'process', strict: 'power', keeps: true, shares: true, hearsNetwork: true },
+    async open() {
+      if (opened++ === 0) answerInside()
+      const relay = deskOf(new TinyRelay())
+      const origin = `https://relay-${opened}.test`
+      const outbox = `agent-${opened}-${crypto.randomUUID()}`
+      relays.set(origin, relay.fetch)
+      return {
+        relay,
+        start: async (wishes = {}) =>
+          createAgent({ relay: origin, token: () => tokenOf(wishes.account), meters: METERS, outbox, ...wishes }),
+        setOnline,
+        end: () => {
+          relays.delete(origin)
+          Reflect.deleteProperty(navigator, 'onLine')
+        },
+      }
+    },
+  }
+}
