@@ -10,7 +10,7 @@ export interface UsageLine {
 }
 
 /** A small pseudo-random generator (mulberry32): the same seed gives the same lines everywhere. */
-function randomFrom(seed: number): () => number {
+export function randomFrom(seed: number): () => number {
   let state = seed
   return () => {
     state = (state + 0x6d2b79f5) | 0

@@ -1,0 +1,149 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { CDPSession, Page } from 'playwright'
+import type { Format } from '../sink/contract.ts'
+import { openSink, type Sink } from '../sink/server.ts'
+import { collectGarbage, readMetrics, startMetrics } from './metrics.ts'
+import { launch, newProfile, openSubject } from './open.ts'
+import { servePage } from './page-server.ts'
+import { startTrace, type Task } from './trace.ts'
+
+/** How events are recorded: all in one task, or so many a second. */
+export type Pace = { readonly kind: 'burst' } | { readonly kind: 'steady'; readonly perSecond: number }
+
+export interface MeasureOptions {
+  /** The page's script, from bundlePage(). */
+  readonly script: string
+  readonly format: Format
+  readonly events: number
+  readonly pace: Pace
+  /** The measurement ends when all is delivered and the page is quiet, or after this long. */
+  readonly timeoutMs: number
+  /** Also traces tasks and watches the heap, which costs something: such a run's other figures are not to be compared. */
+  readonly observe?: boolean
+}
+
+/** One run of one subject in a browser of its own. */
+export interface Run {
+  readonly taskMs: number
+  readonly scriptMs: number
+  /** Within record(). */
+  readonly callMs: number
+  /** From the first record() until all are stored; undefined when the subject does not say. */
+  readonly durableMs: number | undefined
+  /** From the first record() until the last event was at the sink; undefined when not all came in time. */
+  readonly deliveredMs: number | undefined
+  readonly delivered: number
+  readonly requests: number
+  readonly wireBytes: number
+  readonly transactions: number
+  /** After a garbage collection when all is over, beyond what it was before. */
+  readonly heldHeapBytes: number
+  readonly observed?: Observed
+}
+
+/** Tasks by processor time: what other programs do meanwhile does not count. */
+export interface Observed {
+  /** The task that records a burst: the caller's own loop, with the first writing at its end. */
+  readonly recordingTaskMs: number
+  /** The longest of all others. */
+  readonly longestTaskMs: number
+  readonly peakHeapBytes: number
+}
+
+/** The page starts its libraries, opens its storage, asks for settings. */
+const SETTLE_MS = 1_000
+/** After the last event: what is cleaned up belongs to the price. */
+const QUIET_MS = 700
+const POLL_MS = 50
+
+/** Waits until every event is there and nothing more comes, or until the time is over. */
+async function waitForDelivery(sink: Sink, events: number, deadlineMs: number): Promise<void> {
+  for (;;) {
+    const { delivered, lastRequestMs } = sink.arrivals
+    const nowMs = Date.now()
+    if (nowMs > deadlineMs || (delivered >= events && nowMs - lastRequestMs > QUIET_MS)) return
+    await delay(POLL_MS)
+  }
+}
+
+function observedOf(tasks: readonly Task[], peakHeapBytes: number): Observed {
+  const longest = (isRecording: boolean) =>
+    Math.max(0, ...tasks.filter((task) => task.isRecording === isRecording).map(({ cpuMs }) => cpuMs))
+  return { recordingTaskMs: longest(true), longestTaskMs: longest(false), peakHeapBytes }
+}
+
+function watchHeap(session: CDPSession): { stop(): number } {
+  let peakBytes = 0
+  const timer = setInterval(async () => {
+    const { usedSize } = await session.send('Runtime.getHeapUsage').catch(() => ({ usedSize: 0 }))
+    peakBytes = Math.max(peakBytes, usedSize)
+  }, 20)
+  return {
+    stop() {
+      clearInterval(timer)
+      return peakBytes
+    },
+  }
+}
+
+function record(page: Page, pace: Pace) {
+  if (pace.kind === 'burst') return page.evaluate(() => window.bench?.burst())
+  return page.evaluate((perSecond) => window.bench?.steady(perSecond), pace.perSecond)
+}
+
+function countTransactions(page: Page): Promise<number> {
+  return page.evaluate(() => Object.values(window.bench?.transactions ?? {}).reduce((sum, count) => sum + count, 0))
+}
+
+async function measureOn(page: Page, sink: Sink, options: MeasureOptions): Promise<Run> {
+  const { events, pace, timeoutMs, observe = false } = options
+  const session = await page.context().newCDPSession(page)
+  await startMetrics(session)
+  await page.evaluate((count) => window.bench?.prepare(0, count), events)
+  await delay(SETTLE_MS)
+  await collectGarbage(session)
+  const browser = page.context().browser()
+  const trace = observe && browser ? await startTrace(browser) : undefined
+  const heap = observe ? watchHeap(session) : undefined
+  const transactionsBefore = await countTransactions(page)
+  const before = await readMetrics(session)
+
+  const recorded = await record(page, pace)
+  if (!recorded) throw new Error('The bench’s page is gone.')
+  const durableAtMs = await page.evaluate(() => window.bench?.durable())
+  await waitForDelivery(sink, events, Date.now() + timeoutMs)
+
+  const after = await readMetrics(session)
+  const peakHeapBytes = Math.max(heap?.stop() ?? 0, after.heapBytes) - before.heapBytes
+  const tasks = await trace?.stop()
+  const transactions = (await countTransactions(page)) - transactionsBefore
+  await collectGarbage(session)
+  const { heapBytes } = await readMetrics(session)
+  const { delivered, requests, bytes, lastMs, unread } = sink.arrivals
+  if (unread.length > 0) throw new Error(`The sink did not understand ${unread.length} requests: ${unread[0]}`)
+  return {
+    taskMs: after.taskMs - before.taskMs,
+    scriptMs: after.scriptMs - before.scriptMs,
+    callMs: recorded.callMs,
+    durableMs: durableAtMs === undefined ? undefined : durableAtMs - recorded.startMs,
+    deliveredMs: delivered < events ? undefined : lastMs - recorded.startMs,
+    ...{ delivered, requests, transactions },
+    wireBytes: bytes,
+    heldHeapBytes: heapBytes - before.heapBytes,
+    ...(tasks && { observed: observedOf(tasks, peakHeapBytes) }),
+  }
+}
+
+/** Measures one subject once, in a new browser on a new profile. */
+export async function measure(options: MeasureOptions): Promise<Run> {
+  await using opened = new AsyncDisposableStack()
+  const sink = await openSink(options.format)
+  opened.defer(() => sink.close())
+  const site = await servePage(options.script)
+  opened.defer(() => site.close())
+  const profile = await newProfile()
+  opened.defer(() => profile.remove())
+  const context = await launch(profile.path)
+  opened.defer(() => context.close())
+  return await measureOn(await openSubject(context, site.url, sink.url), sink, options)
+}
