@@ -22,7 +22,13 @@ const executable = {
 }
 
 /** Entries by runtime; a bundler of the user's shares the packages they also use. */
-const entries = { index: 'src/index.ts', relay: 'src/relay.ts', grant: 'src/grant.ts', cli: 'src/cli.ts' }
+const entries = {
+  index: 'src/index.ts',
+  node: 'src/node.ts',
+  relay: 'src/relay.ts',
+  grant: 'src/grant.ts',
+  cli: 'src/cli.ts',
+}
 
 export default [
   {
@@ -40,7 +46,7 @@ export default [
     output: { file: 'dist/metertap.global.js', format: 'iife', name: 'metertap', sourcemap: true },
   },
   {
-    input: { index: 'src/index.ts', relay: 'src/relay.ts', grant: 'src/grant.ts' },
+    input: { index: 'src/index.ts', node: 'src/node.ts', relay: 'src/relay.ts', grant: 'src/grant.ts' },
     external: packages,
     plugins: [dts()],
     output: { dir: 'dist', format: 'esm' },

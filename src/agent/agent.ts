@@ -72,4 +72,9 @@ export interface Agent {
   on<E extends keyof AgentEvents>(event: E, listener: AgentEvents[E]): () => void
   /** Stores what was recorded, tries once more to send it, and lets go of everything. record() is refused from now on. */
   close(): Promise<void>
+  /**
+   * The same as close(), for `await using usage = createAgent(…)`, where the engine has Symbol.asyncDispose. There is no
+   * Symbol.dispose: a plain `using` could not wait until all is stored, and TypeScript says so.
+   */
+  [Symbol.asyncDispose](): Promise<void>
 }

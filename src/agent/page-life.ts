@@ -73,6 +73,10 @@ export function createPageLife(options: PageLifeOptions): PageLife {
         // A page that is put aside must not keep the lock from those that live.
         open()?.peers.stepDown()
         break
+      case 'ending':
+        // Whoever tells this sees to the sending, too.
+        void onAway(true)
+        break
       default:
         isAway = false
         onBack()

@@ -99,7 +99,7 @@ export class RemoteSender implements Sending<RemoteOutbox> {
   #hear(event: LifecycleEvent): void {
     const { onAway, onBack } = this.#options
     if (event === 'hidden') void onAway(false)
-    else if (event === 'pagehide' || event === 'freeze') void onAway(true)
+    else if (event === 'pagehide' || event === 'freeze' || event === 'ending') void onAway(true)
     else if (event === 'online') void this.flush('online')
     else if (event !== 'offline') onBack()
   }

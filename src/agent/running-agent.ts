@@ -28,13 +28,16 @@ export interface OutboxWatch {
 /** What a runtime's assembly gives to the agent. */
 export interface AgentParts<O extends RecordingOutbox> {
   readonly runtime: Runtime
-  readonly openOutbox: (name: string, watch: OutboxWatch) => Promise<O>
+  /** Where it can be opened within the call, the agent stores from its first event on. */
+  readonly openOutbox: (name: string, watch: OutboxWatch) => O | Promise<O>
   /** Where several agents number one stream together. Default: each opens its own. */
   readonly book?: StreamBook
   /** False where no timer outlives the task: windows of roll-ups then end with each group commit. Default true. */
   readonly keepsWindows?: boolean
 }
 
+/** There may be no later. */
+const AWAY: ReadonlySet<LifecycleEvent> = new Set(['hidden', 'pagehide', 'freeze', 'ending'])
 /** The reason under which events that gave way are declared. */
 const FULL = 'outbox_full'
 const SPOILT =
@@ -53,6 +56,7 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
   readonly #dead: DeadLetters
   readonly #spill: Spill
   readonly #opened: Promise<O>
+  readonly #stopSpilling: () => void
   #outbox: O | undefined
   #durability: Durability | undefined
   #closed: Promise<void> | undefined
@@ -77,11 +81,9 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
       onPurged: () => intake.forget(),
     })
     this.#spill = new Spill(runtime.storage, settings.outbox)
-    const stopSpilling = runtime.onLifecycle((event) => this.#spillOver(event))
-    this.#opened = openOutbox(settings.outbox, this.#watch()).then((outbox) => {
-      stopSpilling()
-      return this.#start(outbox)
-    })
+    this.#stopSpilling = runtime.onLifecycle((event) => this.#spillOver(event))
+    const opening = openOutbox(settings.outbox, this.#watch())
+    this.#opened = opening instanceof Promise ? opening.then((outbox) => this.#start(outbox)) : this.#start(opening)
     this.#opened.catch((error) => this.#emit('trouble', { code: 'outbox_unavailable', detail: String(error) }))
     const onChanged = () => this.#sender.changed()
     this.#dead = new DeadLetters({ opened: this.#opened, accountTag: settings.account, onChanged })
@@ -166,6 +168,10 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
     return this.#closed
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
   #watch(): OutboxWatch {
     return {
       onDegraded: ({ code, message }) => {
@@ -188,13 +194,15 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
     const own = this.#intake.unopened()?.head.stream
     this.#intake.attach(outbox)
     await this.#sender.start(outbox)
+    this.#stopSpilling()
     void this.#restore(outbox, own)
     return outbox
   }
 
-  /** The page goes, and the outbox is not open yet. */
+  /** The page goes, or the process, and the outbox is not open yet, or nobody else listens yet. */
   #spillOver(event: LifecycleEvent): void {
-    if (event !== 'hidden' && event !== 'pagehide' && event !== 'freeze') return
+    if (!AWAY.has(event)) return
+    if (this.#outbox) return void this.#intake.storeAll()
     const group = this.#intake.unopened()
     if (group) this.#spill.keep(group)
   }

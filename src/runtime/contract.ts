@@ -12,6 +12,8 @@ export type LifecycleEvent =
   | 'offline'
   /** A prerendered page is shown for the first time. */
   | 'activated'
+  /** A process may be about to end: what is in memory is stored now, open windows too. It may also go on. */
+  | 'ending'
 
 /** fetchLater() where the browser has it: sends after the page is gone, even if it crashed. */
 export type FetchLater = (url: string, init: RequestInit) => unknown

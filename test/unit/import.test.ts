@@ -7,7 +7,8 @@ afterEach(() => {
   vi.resetModules()
 })
 
-test('importing the agent touches nothing outside: safe on a server', async () => {
+/** Which globals this project's own code touches while `work` runs. */
+async function touchedDuring(work: () => Promise<void>): Promise<string[]> {
   const touched: string[] = []
   const before = new Map(OUTSIDE.map((name) => [name, Object.getOwnPropertyDescriptor(globalThis, name)]))
   for (const name of OUTSIDE) {
@@ -25,13 +26,33 @@ test('importing the agent touches nothing outside: safe on a server', async () =
     })
   }
   try {
-    const { createAgent, defineMeter, MetertapError } = await import('../../src/index.ts')
-    expect([typeof createAgent, typeof defineMeter, typeof MetertapError]).toEqual(['function', 'function', 'function'])
+    await work()
   } finally {
     for (const [name, descriptor] of before) {
       if (descriptor) Object.defineProperty(globalThis, name, descriptor)
       else Reflect.deleteProperty(globalThis, name)
     }
   }
+  return touched
+}
+
+test('importing the agent touches nothing outside: safe on a server', async () => {
+  const touched = await touchedDuring(async () => {
+    const { createAgent, defineMeter, MetertapError } = await import('../../src/index.ts')
+    expect([typeof createAgent, typeof defineMeter, typeof MetertapError]).toEqual(['function', 'function', 'function'])
+  })
   expect(touched).toEqual([])
+})
+
+test('importing the agent for Node listens to nothing and opens nothing', async () => {
+  const listeners = () => process.eventNames().map((name) => [name, process.listenerCount(name)])
+  const before = listeners()
+  const opened = vi.spyOn((await import('node:sqlite')).default, 'DatabaseSync')
+  const touched = await touchedDuring(async () => {
+    const { createAgent, defineMeter } = await import('../../src/node.ts')
+    expect([typeof createAgent, typeof defineMeter]).toEqual(['function', 'function'])
+  })
+  expect(touched).toEqual([])
+  expect(listeners()).toEqual(before)
+  expect(opened).not.toHaveBeenCalled()
 })

@@ -1,0 +1,121 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { troubleOf } from '../../sqlite/errors.ts'
+import { takeFileLock } from '../../sqlite/file-lock.ts'
+import { MetertapError } from '../../wire/errors.ts'
+import type { Outbox } from '../contract.ts'
+import type { LeaseHolders } from '../sqlite/leases.ts'
+import { openSqliteOutbox } from '../sqlite/open.ts'
+import { openFailure } from './errors.ts'
+import { openOutboxFile } from './open-file.ts'
+import { salvage } from './salvage.ts'
+import { selfOpening } from './self-opening.ts'
+import { setAside } from './set-aside.ts'
+
+export interface NodeOutboxDeps {
+  /** Made when it is missing, for its owner only. */
+  readonly folder: string
+  /** All processes that give the same folder and name share one outbox. */
+  readonly name: string
+  readonly random: () => string
+  /** Wall clock, ms since 1970. */
+  readonly clock: () => number
+  readonly monotonic: () => number
+  readonly holders?: LeaseHolders
+  /** The outbox could not be opened: each call tries again, once in a second. Told once, until onOpened. */
+  readonly onFailed: (error: MetertapError) => void
+  readonly onOpened: () => void
+  /** A damaged file was set aside; `detail` has its new name, and how many rows could be taken over. */
+  readonly onDamaged: (error: MetertapError) => void
+}
+
+/** Where the outbox of this name stands in the folder. */
+export function outboxPath(folder: string, name: string): string {
+  return join(folder, `${encodeURIComponent(name)}.db`)
+}
+
+/**
+ * An outbox in a file of this folder, opened within this call where that can be done, and again by a later call where
+ * not: calls reject with `outbox_unavailable` or `outbox_full` until then. A damaged file is renamed to
+ * `<file>.damaged-<time>`, what can be read of it goes into a new one, and work goes on.
+ *
+ * @example const outbox = openNodeOutbox({ folder: '/var/lib/app/usage', name: 'metertap', ...deps })
+ */
+export function openNodeOutbox(deps: NodeOutboxDeps): Outbox {
+  const { folder, name, monotonic, onFailed, onOpened } = deps
+  const path = outboxPath(folder, name)
+  let inode: bigint | undefined
+  const open = (isDamaged: boolean) => {
+    try {
+      // Another process may have replaced it.
+      return isDamaged && inodeOf(path) === inode ? openAnew(path, deps, inode) : openSound(path, deps)
+    } catch (error) {
+      throw openFailure(path, error)
+    } finally {
+      inode = inodeOf(path)
+    }
+  }
+  const outbox = selfOpening({ open, isInPlace: () => inodeOf(path) === inode, monotonic, onFailed, onOpened })
+  // A failure has been told, and the next call tries again.
+  outbox.totals().catch(() => undefined)
+  return outbox
+}
+
+function openSound(path: string, deps: NodeOutboxDeps): Outbox {
+  try {
+    return openAsItIs(path, deps)
+  } catch (error) {
+    if (troubleOf(error) !== 'damaged') throw error
+    return openAnew(path, deps)
+  }
+}
+
+function openAsItIs(path: string, { random, clock, holders }: NodeOutboxDeps): Outbox {
+  const { db, synced } = openOutboxFile(path)
+  try {
+    return openSqliteOutbox({ db, synced, random, clock, ...(holders && { holders }) })
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+/** One process sets the file aside; the others find a new one. `damaged`: the file that has shown damage after opening. */
+function openAnew(path: string, deps: NodeOutboxDeps, damaged?: bigint): Outbox {
+  const lock = takeFileLock(`${path}.repair.lock`)
+  if (!lock) throw new MetertapError('outbox_unavailable', 'Another process repairs the outbox right now.', { path })
+  try {
+    if (damaged === undefined || inodeOf(path) !== damaged) return openAsItIs(path, deps)
+    return replace(path, deps)
+  } catch (error) {
+    if (troubleOf(error) !== 'damaged') throw error
+    return replace(path, deps)
+  } finally {
+    lock.release()
+  }
+}
+
+function replace(path: string, deps: NodeOutboxDeps): Outbox {
+  const aside = setAside(path, deps.clock())
+  const outbox = openAsItIs(path, deps)
+  deps.onDamaged(wasDamaged(path, aside, salvageInto(path, aside)))
+  return outbox
+}
+
+function salvageInto(path: string, aside: string): number {
+  const { db } = openOutboxFile(path)
+  try {
+    return salvage(aside, db)
+  } finally {
+    db.close()
+  }
+}
+
+function wasDamaged(path: string, aside: string, rows: number): MetertapError {
+  const text = `The outbox ${path} was damaged. It was set aside as ${aside}, and a new one has taken over the ${rows} rows that could be read. Keep it until the relay’s ledger shows that nothing is missing.`
+  return new MetertapError('outbox_unavailable', text, { path, aside, rows, trouble: 'damaged' })
+}
+
+function inodeOf(path: string): bigint | undefined {
+  return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino
+}
