@@ -31,6 +31,16 @@ export default defineConfig({
       },
       {
         test: {
+          // The agent outside of a page: processes, folders, Electron.
+          name: 'runtimes',
+          include: ['test/{runtimes,electron}/**/*.test.ts'],
+          environment: 'node',
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
           name: 'chromium',
           include: ['test/browser/**/*.test.ts'],
           testTimeout: 30_000,

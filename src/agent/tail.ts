@@ -8,6 +8,8 @@ import { StreamBook, type StreamBookOptions } from './stream-book.ts'
 
 export interface TailOptions extends RunLimits, StreamBookOptions {
   readonly accountTag: string
+  /** A group about as long as this is written at once, and another one begun. Default: none is too long. */
+  readonly maxGroupBytes?: number | undefined
   /** Shared by the agents that number one stream together. Default: a stream of its own. */
   readonly book?: StreamBook | undefined
   readonly utf8Length: (text: string) => number
@@ -88,8 +90,11 @@ export class Tail {
     const seq = this.#next()
     this.#runs.add(seq, text)
     if (strict) this.#strict = true
-    this.#schedule()
-    return { seq, group: this.#group }
+    const group = this.#group
+    const { maxGroupBytes } = this.#options
+    if (maxGroupBytes !== undefined && this.#runs.chars >= maxGroupBytes) this.commit()
+    else this.#schedule()
+    return { seq, group }
   }
 
   /** A number for a roll-up's window, whose text comes with take(); the next group commit writes it. */

@@ -17,6 +17,11 @@ export type ErrorCode =
   | 'refused_by_relay'
   | 'relay_unreachable'
   | 'bad_answer'
+  /** The page has no way to the main process: its window lacks the preload script. */
+  | 'bridge_missing'
+  | 'wrong_version'
+  | 'bad_message'
+  | 'not_allowed'
   | 'internal'
 
 /**

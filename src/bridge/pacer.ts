@@ -1,0 +1,31 @@
+export interface PacerOptions {
+  /** A clock that is never set back, ms. */
+  readonly monotonic: () => number
+  readonly perSecond: number
+}
+
+/** How many seconds' worth may come at once. */
+const BURST_S = 2
+
+/** A bucket of tokens that may be overdrawn: says how long to wait until it is not any more. */
+export class Pacer {
+  readonly #options: PacerOptions
+  #tokens: number
+  #asOfMs: number
+
+  constructor(options: PacerOptions) {
+    this.#options = options
+    this.#tokens = options.perSecond * BURST_S
+    this.#asOfMs = options.monotonic()
+  }
+
+  /** Takes so many, and gives the ms to wait before going on; 0 within the rate. */
+  take(amount: number): number {
+    const { monotonic, perSecond } = this.#options
+    const nowMs = monotonic()
+    this.#tokens = Math.min(perSecond * BURST_S, this.#tokens + ((nowMs - this.#asOfMs) * perSecond) / 1_000)
+    this.#asOfMs = nowMs
+    this.#tokens -= amount
+    return this.#tokens >= 0 ? 0 : Math.ceil((-this.#tokens * 1_000) / perSecond)
+  }
+}

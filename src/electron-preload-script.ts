@@ -1,0 +1,4 @@
+import { exposeBridge } from './electron-preload.ts'
+
+// A preload script is run, not imported.
+exposeBridge()
