@@ -5,7 +5,7 @@ import dts from 'rollup-plugin-dts'
 import esbuild from 'rollup-plugin-esbuild'
 
 const packages =
-  /^(node:|@hono\/|@opentelemetry\/|@standard-schema\/|hono|idb|jose|ky|lru-cache|nanoevents|pino|prom-client|uuid|zod)/
+  /^(node:|electron$|@hono\/|@opentelemetry\/|@standard-schema\/|hono|idb|jose|ky|lru-cache|nanoevents|pino|prom-client|uuid|zod)/
 const transpile = esbuild({ target: 'es2022', sourceMap: true })
 
 /** What packages do inside is theirs; what this project's own code does is an error's business. */
@@ -25,6 +25,9 @@ const executable = {
 const entries = {
   index: 'src/index.ts',
   node: 'src/node.ts',
+  'electron-main': 'src/electron-main.ts',
+  'electron-preload': 'src/electron-preload.ts',
+  'electron-renderer': 'src/electron-renderer.ts',
   relay: 'src/relay.ts',
   grant: 'src/grant.ts',
   cli: 'src/cli.ts',
@@ -46,7 +49,15 @@ export default [
     output: { file: 'dist/metertap.global.js', format: 'iife', name: 'metertap', sourcemap: true },
   },
   {
-    input: { index: 'src/index.ts', node: 'src/node.ts', relay: 'src/relay.ts', grant: 'src/grant.ts' },
+    // Given to a window as its preload script: sandboxed ones are CommonJS and may require nothing but electron.
+    input: 'src/electron-preload-script.ts',
+    onwarn,
+    external: packages,
+    plugins: [transpile],
+    output: { file: 'dist/electron-preload.cjs', format: 'cjs' },
+  },
+  {
+    input: Object.fromEntries(Object.entries(entries).filter(([name]) => name !== 'cli')),
     external: packages,
     plugins: [dts()],
     output: { dir: 'dist', format: 'esm' },

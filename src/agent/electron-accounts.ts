@@ -3,7 +3,7 @@ import type { Outbox } from '../outbox/contract.ts'
 import type { Runtime } from '../runtime/contract.ts'
 import type { Agent } from './agent.ts'
 import { type AgentOptions, readOptions } from './options.ts'
-import { RunningAgent } from './running-agent.ts'
+import { type OutboxWatch, RunningAgent } from './running-agent.ts'
 import { Sender } from './sender.ts'
 
 export interface AccountsOptions {
@@ -12,7 +12,7 @@ export interface AccountsOptions {
   readonly token: (account: string) => string | Promise<string>
   readonly runtime: Runtime
   /** One for all accounts; whoever opened it closes it. */
-  readonly openOutbox: () => Promise<Outbox>
+  readonly openOutbox: (name: string, watch: OutboxWatch) => Outbox | Promise<Outbox>
 }
 
 interface Account {

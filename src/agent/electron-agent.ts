@@ -38,5 +38,8 @@ export function createElectronAgent(own: Agent, extras: MainExtras): ElectronMai
     exportDeadLetters: () => own.exportDeadLetters(),
     on: (event, listener) => own.on(event, listener),
     ...extras,
+    [Symbol.asyncDispose]() {
+      return this.close()
+    },
   }
 }

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { BridgeRefusal, BridgeSender } from '../bridge/contract.ts'
 import { BridgeHost } from '../bridge/host.ts'
 import { serveIpc } from '../bridge/ipc.ts'
@@ -10,14 +9,17 @@ import { MetertapError } from '../wire/errors.ts'
 import { Accounts } from './electron-accounts.ts'
 import { createElectronAgent, type ElectronMainAgent } from './electron-agent.ts'
 import { type ElectronMainOptions, readElectronOptions } from './electron-options.ts'
+import { createSharedOutbox } from './electron-outbox.ts'
 import { closeAtQuit } from './electron-quit.ts'
 import { type AgentOptions, readOptions } from './options.ts'
 import { StreamLock } from './orphans.ts'
+import type { OutboxWatch } from './running-agent.ts'
 
 export interface ElectronMainParts {
   /** Node's. */
   readonly runtime: Runtime
-  readonly openOutbox: (folder: string) => Promise<Outbox>
+  /** Called once: one outbox for all accounts. */
+  readonly openOutbox: (watch: OutboxWatch) => Outbox | Promise<Outbox>
 }
 
 /**
@@ -33,14 +35,16 @@ export function startElectronMain(options: ElectronMainOptions, parts: ElectronM
   const runtime = electronRuntime({ ...options, base: parts.runtime })
   const refused = countRefused(options.onPageRefused, runtime.reportError)
 
-  const folder = options.folder ?? join(app.getPath('userData'), 'metertap')
-  let opened: Promise<Outbox> | undefined
-  const outbox = () => (opened ??= parts.openOutbox(folder).then(shareWithPages))
-  const shareWithPages = async (outbox: Outbox) => {
-    host.attach((await outbox.streams()).map(({ stream }) => stream))
-    return outbox
+  const shared = createSharedOutbox(parts.openOutbox)
+  const accounts = new Accounts({ options: sending, token, runtime, openOutbox: (_name, watch) => shared.open(watch) })
+  let ready: Promise<Outbox> | undefined
+  const outbox = () => {
+    ready ??= shared.opened().then(async (outbox) => {
+      host.attach((await outbox.streams()).map(({ stream }) => stream))
+      return outbox
+    })
+    return ready
   }
-  const accounts = new Accounts({ options: sending, token, runtime, openOutbox: async () => unclosed(await outbox()) })
   const host = new BridgeHost({
     ...{ ...settings, ...runtime, limits, rights, outbox, sending: accounts },
     meters: new Set(settings.meters.keys()),
@@ -61,7 +65,7 @@ export function startElectronMain(options: ElectronMainOptions, parts: ElectronM
     await host.close()
     await accounts.close()
     stopServing()
-    await (await outbox()).close()
+    await (await shared.opened()).close()
   }
   let closed: Promise<void> | undefined
   const close = () => {
@@ -84,11 +88,6 @@ function sendingOptions(options: ElectronMainOptions): Omit<AgentOptions, 'accou
   const { app, ipcMain, powerMonitor, net, token, account, folder, allowedOrigins, allowSubframes, ...rest } = options
   const { accountOf, pagesMay, limits, onPageRefused, quitWaitMs, ...sending } = rest
   return sending
-}
-
-/** Each account's agent closes it; it is over when the last one has. */
-function unclosed(outbox: Outbox): Outbox {
-  return { ...outbox, close: async () => {} }
 }
 
 function holdStream(runtime: Runtime, stream: string): () => void {

@@ -49,8 +49,8 @@ export function startElectronPage(
     maxOutboxBytes: 2_147_483_647,
   })
   // Groups are on their way at once, so nothing needs to be put aside; who lives is the main process's to know.
-  const runtime = { ...given, storage: undefined, locks: undefined }
-  const openOutbox = async (_name: string, watch: OutboxWatch): Promise<RemoteOutbox> =>
+  const runtime = { ...given, storage: undefined, locks: undefined, maxGroupBytes: MAX_GROUP_BYTES }
+  const openOutbox = (_name: string, watch: OutboxWatch): RemoteOutbox =>
     createRemoteOutbox({
       port,
       random: runtime.newStreamId,
@@ -58,7 +58,7 @@ export function startElectronPage(
       onWelcome: (welcome) => heed(welcome, settings.meters as Map<string, Meter>, watch),
       onSilence: watch.onTrouble,
     })
-  const parts = { runtime, openOutbox, maxGroupBytes: MAX_GROUP_BYTES }
+  const parts = { runtime, openOutbox }
   return new RunningAgent(
     settings,
     parts,

@@ -24,7 +24,6 @@ export interface IntakeOptions {
   /** See AgentParts. */
   readonly book?: StreamBook | undefined
   readonly keepsWindows?: boolean | undefined
-  readonly maxGroupBytes?: number | undefined
 }
 
 /** A segment fits one exit request; a burst becomes several segments in one transaction. */
@@ -40,14 +39,13 @@ export class Intake {
   readonly #streamLock: StreamLock
 
   constructor(options: IntakeOptions) {
-    const { settings, runtime, room, onStored, onFailed, onRefused, book, maxGroupBytes, keepsWindows = true } = options
+    const { settings, runtime, room, onStored, onFailed, onRefused, book, keepsWindows = true } = options
     this.#streamLock = new StreamLock(runtime.locks)
     const comingBytes = () => this.#tail.waitingBytes + this.#rollups.bytes
     this.#budget = new Budget({ ...room, settings, comingBytes })
     this.#tail = new Tail({
       ...runtime,
       book,
-      maxGroupBytes,
       accountTag: settings.account,
       maxSegmentBytes: MAX_SEGMENT_BYTES,
       maxSegmentEvents: MAX_SEGMENT_EVENTS,

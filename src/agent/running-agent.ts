@@ -34,8 +34,6 @@ export interface AgentParts<O extends RecordingOutbox> {
   readonly book?: StreamBook
   /** False where no timer outlives the task: windows of roll-ups then end with each group commit. Default true. */
   readonly keepsWindows?: boolean
-  /** Longest group, about, where groups travel as messages. Default: none is too long. */
-  readonly maxGroupBytes?: number
 }
 
 /** There may be no later. */
@@ -223,14 +221,13 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
     }
   }
 
-  #createIntake({ book, keepsWindows, maxGroupBytes }: AgentParts<O>): Intake {
+  #createIntake({ book, keepsWindows }: AgentParts<O>): Intake {
     const emit = this.#emit.bind(this)
     return new Intake({
       settings: this.#settings,
       runtime: this.#runtime,
       book,
       keepsWindows,
-      maxGroupBytes,
       room: {
         storedBytes: () => this.#counters.waitingBytes,
         recount: () => this.#sender.recount(),

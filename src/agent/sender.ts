@@ -127,12 +127,15 @@ export class Sender implements Sending<Outbox> {
   /** A group was stored: count it, keep it for the exit path, and see that it gets sent in time. */
   stored(segments: readonly Segment[], moreEvents: number): void {
     this.#lastWords.stored(segments)
-    this.#more({ events: eventsIn(segments), bytes: bytesIn(segments), moreEvents })
+    this.heard(eventsIn(segments), bytesIn(segments), moreEvents)
   }
 
-  /** Somebody who records through this process stored something into the outbox: count it, and send it in time. */
-  heard(events: number, bytes: number): void {
-    this.#more({ events, bytes, moreEvents: events })
+  /** Somebody, maybe one who records through this process, stored so much: count it, and send it in time. */
+  heard(events: number, bytes: number, moreEvents: number = events): void {
+    this.#options.counters.appended(moreEvents, bytes)
+    this.#triggers.appended(events, bytes)
+    // At once, since this agent may not live to its next interval.
+    if (!this.#pausing.isOwn) this.#open?.peers.askOnce()
   }
 
   /** Sends now if this agent is the sender, else asks the one that is. */
@@ -197,13 +200,6 @@ export class Sender implements Sending<Outbox> {
     for (const each of [this.#pausing, this.#triggers, this.#pace, this.#rounds, this.#wake]) each.stop()
     this.#open?.stop()
     this.#abort.abort()
-  }
-
-  #more({ events, bytes, moreEvents }: { events: number; bytes: number; moreEvents: number }): void {
-    this.#options.counters.appended(moreEvents, bytes)
-    this.#triggers.appended(events, bytes)
-    // At once, since this agent may not live to its next interval.
-    if (!this.#pausing.isOwn) this.#open?.peers.askOnce()
   }
 
   get #sends(): boolean {

@@ -8,7 +8,7 @@ import { StreamBook, type StreamBookOptions } from './stream-book.ts'
 
 export interface TailOptions extends RunLimits, StreamBookOptions {
   readonly accountTag: string
-  /** A group about as long as this is written at once, and another one begun. Default: none is too long. */
+  /** See Runtime. */
   readonly maxGroupBytes?: number | undefined
   /** Shared by the agents that number one stream together. Default: a stream of its own. */
   readonly book?: StreamBook | undefined
@@ -91,9 +91,9 @@ export class Tail {
     this.#runs.add(seq, text)
     if (strict) this.#strict = true
     const group = this.#group
+    this.#schedule()
     const { maxGroupBytes } = this.#options
-    if (maxGroupBytes !== undefined && this.#runs.chars >= maxGroupBytes) this.commit()
-    else this.#schedule()
+    if (maxGroupBytes && this.#runs.chars > maxGroupBytes) this.commit()
     return { seq, group }
   }
 

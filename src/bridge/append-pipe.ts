@@ -125,7 +125,10 @@ export class AppendPipe {
   }
 
   #heard(serial: number, answer: Outcome<AppendAnswer>): void {
-    if (answer.ok && answer.value.kind === 'again') return this.#failed(this.#round)
+    if (answer.ok && answer.value.kind === 'again') {
+      this.#failed(this.#round)
+      return
+    }
     const index = this.#sent.findIndex((each) => each.serial === serial)
     const sent = this.#sent[index]
     // Answered before, to an earlier copy.

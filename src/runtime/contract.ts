@@ -58,6 +58,8 @@ export interface Runtime {
   onLifecycle(listener: (event: LifecycleEvent) => void): () => void
   /** Web Locks, where they exist: they elect the one sender of a shared outbox. */
   locks: LockManager | undefined
+  /** Where a group travels as a message: how long it may be, about, before it is written and another begun. Default: any. */
+  maxGroupBytes?: number | undefined
   /** A channel to the other agents of the same outbox, where there is one. */
   openChannel(name: string, onMessage: (message: PeerMessage) => void): PeerChannel | undefined
   /** Reports a listener's own exception the way the runtime reports uncaught errors, without interrupting the agent. */

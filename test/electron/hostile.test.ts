@@ -10,7 +10,7 @@ const stream = streamOf(901)
 const event = (n: number, meter = 'calls') => JSON.stringify([meter, 1_700_000_000_000, { n }])
 
 /** A group as an agent would make it, and as one would not. */
-function group(parts: Partial<AppendGroup> & { head?: object } = {}): AppendGroup {
+function group(parts: Omit<Partial<AppendGroup>, 'head'> & { head?: object } = {}): AppendGroup {
   const body = event(1)
   const segments = parts.segments ?? [{ stream, first: 0, count: 1, bytes: body.length, body }]
   const head = { stream, accountTag: '', openedAtMs: 1, recorded: 1, bytes: body.length, dropped: {}, refused: {} }
@@ -95,7 +95,7 @@ describe('who may speak', () => {
 
 describe('what may be said', () => {
   const cyclic: Record<string, unknown> = {}
-  cyclic['self'] = cyclic
+  cyclic.self = cyclic
   const polluted = JSON.parse('{"v":1,"kind":"hello","__proto__":{"isAdmin":true}}') as object
   let nested: unknown = 1
   for (let depth = 0; depth < 1_000; depth++) nested = [nested]
@@ -221,7 +221,7 @@ describe('what may be stored', () => {
   it('dead letters have an end, too', async () => {
     const world = await electronWorld({ limits: { maxDeadLetters: 3 } })
     world.relay.answer = (answer) => {
-      const received = answer['received'] as Record<string, [number, number][]>
+      const received = answer.received as Record<string, [number, number][]>
       const rejected = Object.entries(received).flatMap(([id, ranges]) =>
         ranges.flatMap(([from, to]) =>
           Array.from({ length: to - from + 1 }, (_, n) => ({ stream: id, seq: from + n, code: 'bad', detail: 'bad' })),
@@ -338,7 +338,7 @@ describe('a flood', () => {
     const refused = (await Promise.all(answers)).filter((answer) => !(answer as { ok: boolean }).ok)
     // Two seconds' worth at once, and what was let in while it waited.
     expect(refused.length).toBeGreaterThan(3_000)
-    expect(world.main.pages().refused['not_allowed']).toBe(refused.length)
+    expect(world.main.pages().refused.not_allowed).toBe(refused.length)
     await expect(page.agent.record(calls, { n: 2 }).durable).resolves.toBeDefined()
   })
 

@@ -81,7 +81,7 @@ describe('a page and its main process', () => {
     const page = await world.openPage()
     const receipt = page.agent.record(calls, { n: 1 })
     await world.clock.advance(5_000)
-    expect(page.heard.map(({ event, detail }) => [event, detail['code']])).toEqual([['trouble', 'bridge_missing']])
+    expect(page.heard.map(({ event, detail }) => [event, detail.code])).toEqual([['trouble', 'bridge_missing']])
     let isStored = false
     void receipt.durable.then(() => {
       isStored = true

@@ -61,7 +61,7 @@ export async function electronWorld(
       onPageRefused: (refusal) => void refusals.push(refusal),
       ...options,
     },
-    { runtime, openOutbox: async () => outbox },
+    { runtime, openOutbox: () => outbox },
   )
   await settle()
   return {
