@@ -2,10 +2,30 @@ import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
 import { CHROMIUM_FLAGS, findEngine } from './test/support/engines.ts'
+import { PLAIN_COMMANDS, plainBrowser } from './test/support/plain-browser.ts'
 
 const chromium = findEngine('chromium')
 /** The heap as it is, and garbage collected on request. */
 const MEASURING_FLAGS = ['--enable-precise-memory-info', '--js-flags=--expose-gc']
+
+/** The contract suites in an engine that vitest's own providers do not drive. */
+function contractsIn(engine: 'firefox' | 'webkit') {
+  return {
+    test: {
+      name: engine,
+      include: ['test/browser/{agent,outbox}.test.ts'],
+      testTimeout: 60_000,
+      browser: {
+        enabled: true,
+        headless: true,
+        screenshotFailures: false,
+        provider: plainBrowser(),
+        commands: PLAIN_COMMANDS,
+        instances: [{ browser: engine }],
+      },
+    },
+  }
+}
 
 export default defineConfig({
   test: {
@@ -76,6 +96,8 @@ export default defineConfig({
           testTimeout: 60_000,
         },
       },
+      // `npm test` installs them where it may, and says what is skipped without them.
+      ...(['firefox', 'webkit'] as const).filter(findEngine).map(contractsIn),
       {
         test: {
           // A real browser on a real profile, driven from outside: kills, closed tabs, restarts.

@@ -108,8 +108,9 @@ export class TinyRelay {
   }
 }
 
-function unpacked(request: Request): Promise<string> {
+async function unpacked(request: Request): Promise<string> {
   if (request.headers.get('content-encoding') !== 'gzip') return request.text()
-  const packed = request.body as ReadableStream<Uint8Array<ArrayBuffer>>
+  // Firefox has no Request.body.
+  const packed = (await request.blob()).stream() as ReadableStream<Uint8Array<ArrayBuffer>>
   return new Response(packed.pipeThrough(new DecompressionStream('gzip'))).text()
 }
