@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Outbox } from '../outbox/contract.ts'
-import { openNodeOutbox } from '../outbox/node/open.ts'
+import type { HeldLeases } from '../outbox/node/open.ts'
+import { joinNodeOutbox } from '../outbox/node/shared.ts'
 import { resilientOutbox } from '../outbox/resilient/open.ts'
-import type { LeaseHolders } from '../outbox/sqlite/leases.ts'
 import { type NodeRuntime, type NodeRuntimeOptions, nodeRuntime } from '../runtime/node.ts'
 import { lockPath, nodeLocks } from '../runtime/node-locks.ts'
 import { isFileLockHeld, sweepFileLocks, takeFileLock } from '../sqlite/file-lock.ts'
@@ -53,30 +53,22 @@ interface Within {
 function openWithin(folder: string, { name, runtime, watch, locksFolder }: Within): Outbox {
   const { now: clock, monotonic, newStreamId: random } = runtime
   const spell = createSpell(runtime, watch)
-  const holding = holdLeases(locksFolder, random())
-  const primary = openNodeOutbox({
+  const primary = joinNodeOutbox({
     ...{ folder, name, random, clock, monotonic },
-    ...(holding && { holders: holding.holders }),
+    holdLeases: () => holdLeases(locksFolder, random()),
     onFailed: (error) => spell.begin('opening', error),
     onOpened: () => spell.end('opening'),
     onDamaged: (error) => spell.tell(error),
   })
-  const outbox = resilientOutbox({
+  return resilientOutbox({
     primary,
     onDegraded: (error) => spell.begin('storing', error),
     onRecovered: () => spell.end('storing'),
   })
-  return {
-    ...outbox,
-    async close() {
-      await outbox.close()
-      holding?.release()
-    },
-  }
 }
 
 /** Undefined where there can be no locks: then leases end with their time. */
-function holdLeases(folder: string, own: string): { holders: LeaseHolders; release(): void } | undefined {
+function holdLeases(folder: string, own: string): HeldLeases | undefined {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     sweepFileLocks(folder)

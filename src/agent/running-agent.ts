@@ -2,7 +2,7 @@ import { createNanoEvents } from 'nanoevents'
 import type { Meter } from '../meter/contract.ts'
 import type { DeadLetter, Durability, RecordingOutbox } from '../outbox/contract.ts'
 import { eventsIn } from '../outbox/core/sums.ts'
-import type { LifecycleEvent, Runtime } from '../runtime/contract.ts'
+import type { Runtime } from '../runtime/contract.ts'
 import type { MetertapError } from '../wire/errors.ts'
 import type { Agent, DeadLetterId, PurgeReceipt, RecordOptions } from './agent.ts'
 import { Counters } from './counters.ts'
@@ -36,8 +36,6 @@ export interface AgentParts<O extends RecordingOutbox> {
   readonly keepsWindows?: boolean
 }
 
-/** There may be no later. */
-const AWAY: ReadonlySet<LifecycleEvent> = new Set(['hidden', 'pagehide', 'freeze', 'ending'])
 /** The reason under which events that gave way are declared. */
 const FULL = 'outbox_full'
 const SPOILT =
@@ -81,7 +79,7 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
       onPurged: () => intake.forget(),
     })
     this.#spill = new Spill(runtime.storage, settings.outbox)
-    this.#stopSpilling = runtime.onLifecycle((event) => this.#spillOver(event))
+    this.#stopSpilling = runtime.onLifecycle(() => this.#spillOver())
     const opening = openOutbox(settings.outbox, this.#watch())
     this.#opened = opening instanceof Promise ? opening.then((outbox) => this.#start(outbox)) : this.#start(opening)
     this.#opened.catch((error) => this.#emit('trouble', { code: 'outbox_unavailable', detail: String(error) }))
@@ -199,12 +197,11 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
     return outbox
   }
 
-  /** The page goes, or the process, and the outbox is not open yet, or nobody else listens yet. */
-  #spillOver(event: LifecycleEvent): void {
-    if (!AWAY.has(event)) return
-    if (this.#outbox) return void this.#intake.storeAll()
+  /** A moment in life before anybody listens: it may be the last. Also one that is not costs no more than a little time. */
+  #spillOver(): void {
     const group = this.#intake.unopened()
     if (group) this.#spill.keep(group)
+    else void this.#intake.storeAll()
   }
 
   async #restore(outbox: O, own: string | undefined): Promise<void> {

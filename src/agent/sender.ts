@@ -147,8 +147,11 @@ export class Sender implements Sending<Outbox> {
     this.#options.counters.flushed(reason)
     this.#triggers.flushed()
     // Others may have stored, too; while sending goes on, each settlement counts.
-    if (!this.#mayRun() || this.nextTryAtMs !== undefined) void this.recount()
-    if (this.#sends) return open.drainer.drain(FORCING.has(reason))
+    if (this.#rests) void this.recount()
+    if (this.#sends) {
+      await open.drainer.drain(FORCING.has(reason))
+      return open.peers.exclusive ? undefined : this.#lookAgain()
+    }
     if (this.#pausing.isOwn) return
     if (reason === 'manual') await open.peers.flush()
     else open.peers.ask()
@@ -206,6 +209,11 @@ export class Sender implements Sending<Outbox> {
     return this.leads || this.#isAlone
   }
 
+  /** Nothing is sent right now, until something else happens. */
+  get #rests(): boolean {
+    return !this.#mayRun() || this.nextTryAtMs !== undefined
+  }
+
   #createPeers(outbox: Outbox): Peers {
     const { settings, runtime, head } = this.#options
     return new Peers({
@@ -260,6 +268,12 @@ export class Sender implements Sending<Outbox> {
       },
       onError: (error) => this.#outcomes.thrown(error),
     })
+  }
+
+  /** Where every agent sends, another may have in hand what waits: it tells nobody when it is done, nor when it dies. */
+  async #lookAgain(): Promise<void> {
+    await this.recount()
+    if (this.#options.counters.waiting > 0 && !this.#rests) this.#triggers.appended(0, 0)
   }
 
   /** What nobody would remind the sender of: windows of the dead, events put off, what a new sender finds. */

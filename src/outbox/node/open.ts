@@ -21,12 +21,19 @@ export interface NodeOutboxDeps {
   /** Wall clock, ms since 1970. */
   readonly clock: () => number
   readonly monotonic: () => number
-  readonly holders?: LeaseHolders
+  /** Called when it is first opened; what it gives is let go of when it is closed. Undefined: leases end with their time. */
+  readonly holdLeases: () => HeldLeases | undefined
   /** The outbox could not be opened: each call tries again, once in a second. Told once, until onOpened. */
   readonly onFailed: (error: MetertapError) => void
   readonly onOpened: () => void
   /** A damaged file was set aside; `detail` has its new name, and how many rows could be taken over. */
   readonly onDamaged: (error: MetertapError) => void
+}
+
+/** A name under which leases are held, as long as its lock is. */
+export interface HeldLeases {
+  readonly holders: LeaseHolders
+  release(): void
 }
 
 /** Where the outbox of this name stands in the folder. */
@@ -44,11 +51,14 @@ export function outboxPath(folder: string, name: string): string {
 export function openNodeOutbox(deps: NodeOutboxDeps): Outbox {
   const { folder, name, monotonic, onFailed, onOpened } = deps
   const path = outboxPath(folder, name)
+  let held: HeldLeases | undefined
   let inode: bigint | undefined
   const open = (isDamaged: boolean) => {
     try {
+      held ??= deps.holdLeases()
+      const opening = { ...deps, holders: held?.holders }
       // Another process may have replaced it.
-      return isDamaged && inodeOf(path) === inode ? openAnew(path, deps, inode) : openSound(path, deps)
+      return isDamaged && inodeOf(path) === inode ? openAnew(path, opening, inode) : openSound(path, opening)
     } catch (error) {
       throw openFailure(path, error)
     } finally {
@@ -58,10 +68,18 @@ export function openNodeOutbox(deps: NodeOutboxDeps): Outbox {
   const outbox = selfOpening({ open, isInPlace: () => inodeOf(path) === inode, monotonic, onFailed, onOpened })
   // A failure has been told, and the next call tries again.
   outbox.totals().catch(() => undefined)
-  return outbox
+  return {
+    ...outbox,
+    async close() {
+      await outbox.close()
+      held?.release()
+    },
+  }
 }
 
-function openSound(path: string, deps: NodeOutboxDeps): Outbox {
+type Opening = NodeOutboxDeps & { readonly holders: LeaseHolders | undefined }
+
+function openSound(path: string, deps: Opening): Outbox {
   try {
     return openAsItIs(path, deps)
   } catch (error) {
@@ -70,7 +88,7 @@ function openSound(path: string, deps: NodeOutboxDeps): Outbox {
   }
 }
 
-function openAsItIs(path: string, { random, clock, holders }: NodeOutboxDeps): Outbox {
+function openAsItIs(path: string, { random, clock, holders }: Opening): Outbox {
   const { db, synced } = openOutboxFile(path)
   try {
     return openSqliteOutbox({ db, synced, random, clock, ...(holders && { holders }) })
@@ -81,7 +99,7 @@ function openAsItIs(path: string, { random, clock, holders }: NodeOutboxDeps): O
 }
 
 /** One process sets the file aside; the others find a new one. `damaged`: the file that has shown damage after opening. */
-function openAnew(path: string, deps: NodeOutboxDeps, damaged?: bigint): Outbox {
+function openAnew(path: string, deps: Opening, damaged?: bigint): Outbox {
   const lock = takeFileLock(`${path}.repair.lock`)
   if (!lock) throw new MetertapError('outbox_unavailable', 'Another process repairs the outbox right now.', { path })
   try {
@@ -95,7 +113,7 @@ function openAnew(path: string, deps: NodeOutboxDeps, damaged?: bigint): Outbox 
   }
 }
 
-function replace(path: string, deps: NodeOutboxDeps): Outbox {
+function replace(path: string, deps: Opening): Outbox {
   const aside = setAside(path, deps.clock())
   const outbox = openAsItIs(path, deps)
   deps.onDamaged(wasDamaged(path, aside, salvageInto(path, aside)))
