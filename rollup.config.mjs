@@ -42,11 +42,17 @@ export default [
     output: { dir: 'dist', format: 'esm', sourcemap: true, chunkFileNames: 'chunks/[name]-[hash].js' },
   },
   {
-    // For a script tag: everything inside, as window.metertap.
+    // For a script tag: everything inside, as window.metertap. One file, so that one integrity hash covers it.
     input: 'src/index.ts',
     onwarn,
     plugins: [nodeResolve({ browser: true }), transpile, terser()],
-    output: { file: 'dist/metertap.global.js', format: 'iife', name: 'metertap', sourcemap: true },
+    output: {
+      file: 'dist/metertap.global.js',
+      format: 'iife',
+      name: 'metertap',
+      sourcemap: true,
+      inlineDynamicImports: true,
+    },
   },
   {
     // Given to a window as its preload script: sandboxed ones are CommonJS and may require nothing but electron.

@@ -31,6 +31,7 @@ async function bundleScripts(): Promise<[string, Asset][]> {
     entryPoints: SCRIPTS,
     bundle: true,
     format: 'esm',
+    splitting: true,
     target: 'es2022',
     outdir: '/',
     write: false,

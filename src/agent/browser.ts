@@ -1,35 +1,7 @@
-import type { Outbox } from '../outbox/contract.ts'
-import { openIdbOutbox } from '../outbox/idb/open.ts'
-import { createMemoryOutbox } from '../outbox/memory/open.ts'
-import { resilientOutbox } from '../outbox/resilient/open.ts'
-import { browserRuntime } from '../runtime/browser.ts'
-import type { Runtime } from '../runtime/contract.ts'
-import { MetertapError } from '../wire/errors.ts'
+import { pageRuntime } from '../runtime/page.ts'
 import type { Agent } from './agent.ts'
-import { startAgent } from './create-agent.ts'
 import type { AgentOptions } from './options.ts'
-import type { AgentParts } from './running-agent.ts'
-
-/** What the application hears when events cannot be stored: the reason, and what it means. */
-function inMemory(cause: unknown): MetertapError {
-  const reason = cause instanceof MetertapError ? ` ${cause.message}` : ''
-  const code = cause instanceof MetertapError ? cause.code : 'outbox_unavailable'
-  return new MetertapError(code, `Events are kept in memory and end with this page.${reason}`, {}, cause)
-}
-
-function outboxOpener(runtime: Runtime): AgentParts<Outbox>['openOutbox'] {
-  const { now: clock, newStreamId: random, indexedDB, onLifecycle, setTimer } = runtime
-  return async (name, watch) => {
-    const onDegraded = (cause: unknown) => watch.onDegraded(inMemory(cause))
-    try {
-      const primary = await openIdbOutbox({ name, indexedDB, random, clock, onLifecycle, setTimer })
-      return resilientOutbox({ primary, onDegraded, onRecovered: watch.onRecovered })
-    } catch (cause) {
-      onDegraded(cause)
-      return createMemoryOutbox({ random })
-    }
-  }
-}
+import { startLazily } from './start-lazily.ts'
 
 /**
  * Starts the agent of this page: opens the outbox, takes part in sending what waits in it, also from earlier visits.
@@ -44,6 +16,5 @@ function outboxOpener(runtime: Runtime): AgentParts<Outbox>['openOutbox'] {
  * })
  */
 export function createAgent(options: AgentOptions): Agent {
-  const runtime = browserRuntime()
-  return startAgent(options, { runtime, openOutbox: outboxOpener(runtime) })
+  return startLazily(options, pageRuntime(), () => import('./second-piece.ts'))
 }

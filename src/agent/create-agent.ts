@@ -1,5 +1,7 @@
 import type { Outbox } from '../outbox/contract.ts'
 import type { Agent } from './agent.ts'
+import * as extras from './extras.ts'
+import { present } from './later.ts'
 import { type AgentOptions, readOptions } from './options.ts'
 import { type AgentParts, RunningAgent } from './running-agent.ts'
 import { Sender } from './sender.ts'
@@ -10,5 +12,5 @@ import { Sender } from './sender.ts'
  */
 export function startAgent(options: AgentOptions, parts: AgentParts<Outbox>): Agent {
   const settings = readOptions(options)
-  return new RunningAgent(settings, parts, (given) => new Sender({ ...given, settings }))
+  return new RunningAgent(settings, parts, (given) => new Sender({ ...given, settings }), present(extras))
 }

@@ -1,5 +1,7 @@
 import type { RemoteOutbox } from '../outbox/contract.ts'
 import type { Agent } from './agent.ts'
+import * as extras from './extras.ts'
+import { present } from './later.ts'
 import { type RecordingOptions, readRecordingOptions } from './options.ts'
 import { RemoteSender } from './remote-sender.ts'
 import { type AgentParts, RunningAgent } from './running-agent.ts'
@@ -17,5 +19,5 @@ export function startRemoteAgent(options: RecordingOptions, parts: RemoteAgentPa
   const settings = readRecordingOptions(options)
   const { isBrief = false } = parts
   const sending = { accountTag: settings.account, isBrief }
-  return new RunningAgent(settings, parts, (given) => new RemoteSender({ ...given, ...sending }))
+  return new RunningAgent(settings, parts, (given) => new RemoteSender({ ...given, ...sending }), present(extras))
 }

@@ -4,12 +4,14 @@ import type { Runtime } from '../runtime/contract.ts'
 import type { MetertapError } from '../wire/errors.ts'
 import type { RecordOptions } from './agent.ts'
 import { Budget, type BudgetOptions } from './budget.ts'
+import type * as Extras from './extras.ts'
+import type { Later } from './later.ts'
 import type { RecordingSettings } from './options.ts'
-import { StreamLock } from './orphans.ts'
 import type { Receipt } from './receipt.ts'
 import { Recorder, type RecorderOptions } from './recorder.ts'
-import { Rollups } from './rollups.ts'
+import type { Rollups, RollupWrite } from './rollups.ts'
 import type { StreamBook } from './stream-book.ts'
+import { StreamLock } from './stream-lock.ts'
 import { Tail } from './tail.ts'
 
 export interface IntakeOptions {
@@ -21,6 +23,7 @@ export interface IntakeOptions {
   readonly onStored: (segments: readonly Segment[], durability: Durability, moreEvents: number) => void
   readonly onFailed: (error: MetertapError) => void
   readonly onRefused: RecorderOptions['onRefused']
+  readonly extras: Later<Pick<typeof Extras, 'Rollups'>>
   /** See AgentParts. */
   readonly book?: StreamBook | undefined
   readonly keepsWindows?: boolean | undefined
@@ -30,18 +33,21 @@ export interface IntakeOptions {
 const MAX_SEGMENT_BYTES = 49_152
 const MAX_SEGMENT_EVENTS = 1_000
 
+const NO_ROLLUPS: RollupWrite = { open: [], closed: [], strict: false, stored: () => {}, failed: () => {} }
+
 /** The way into the outbox: record(), roll-ups, the tail that writes both, and the limit on how much may wait. */
 export class Intake {
   readonly #budget: Budget
   readonly #tail: Tail
-  readonly #rollups: Rollups
+  /** Undefined until its code is there: each event of a meter that adds up then is a window of its own. */
+  #rollups: Rollups | undefined
   readonly #recorder: Recorder
   readonly #streamLock: StreamLock
 
   constructor(options: IntakeOptions) {
-    const { settings, runtime, room, onStored, onFailed, onRefused, book, keepsWindows = true } = options
+    const { settings, runtime, room, onStored, onFailed, onRefused, extras, book, keepsWindows = true } = options
     this.#streamLock = new StreamLock(runtime.locks)
-    const comingBytes = () => this.#tail.waitingBytes + this.#rollups.bytes
+    const comingBytes = () => this.#tail.waitingBytes + (this.#rollups?.bytes ?? 0)
     this.#budget = new Budget({ ...room, settings, comingBytes })
     this.#tail = new Tail({
       ...runtime,
@@ -55,18 +61,16 @@ export class Intake {
       },
       onFailed,
       rollups: () => {
-        if (!keepsWindows) this.#rollups.close(true)
-        return this.#rollups.take()
+        if (!keepsWindows) this.#rollups?.close(true)
+        return this.#rollups?.take() ?? NO_ROLLUPS
       },
     })
-    this.#rollups = new Rollups({
-      ...runtime,
-      maxEventBytes: settings.maxEventBytes,
-      admit: (bytes) => this.#budget.admit(bytes),
-      reserve: () => this.#reserve(),
-      onDue: () => this.#tail.touch(),
-    })
-    const parts = { tail: this.#tail, rollups: this.#rollups, budget: this.#budget }
+    const addUp = (code: Pick<typeof Extras, 'Rollups'>) => {
+      this.#rollups = this.#createRollups(code, options)
+    }
+    if (extras.loaded) addUp(extras.loaded)
+    else if ([...settings.meters.values()].some((meter) => meter.options.aggregate)) void extras.get().then(addUp)
+    const parts = { tail: this.#tail, rollups: () => this.#rollups, budget: this.#budget }
     this.#recorder = new Recorder({ settings, runtime, ...parts, onRefused })
   }
 
@@ -84,7 +88,7 @@ export class Intake {
   } {
     const { recorded, refused, waiting: storing } = this.#tail
     const stream = recorded > 0 ? this.#tail.stream : undefined
-    return { recorded, refused: { ...refused }, storing, stream, openWindows: this.#rollups.size }
+    return { recorded, refused: { ...refused }, storing, stream, openWindows: this.#rollups?.size ?? 0 }
   }
 
   record(meter: Meter, data: unknown, options?: RecordOptions): Receipt {
@@ -108,7 +112,7 @@ export class Intake {
 
   /** Stores all there is, for a page that may never come back: open windows become events now. */
   storeAll(): Promise<void> {
-    this.#rollups.close(true)
+    this.#rollups?.close(true)
     const stored = this.#tail.settled()
     this.#streamLock.release()
     return stored
@@ -116,23 +120,33 @@ export class Intake {
 
   /** The page is used again: its timers may have slept. */
   wake(): void {
-    this.#rollups.close(false)
+    this.#rollups?.close(false)
   }
 
   /** Before a purge, in one task with it: what was recorded so far is stored first and goes with it, open windows too. */
   forget(): void {
     this.#tail.commit()
-    this.#rollups.forget()
+    this.#rollups?.forget()
   }
 
   /** record() is refused from now on. Resolves when all is stored, or has failed and said so. */
   async close(opened: Promise<unknown>): Promise<void> {
     this.#recorder.close()
-    this.#rollups.close(true)
+    this.#rollups?.close(true)
     await opened
     await this.#tail.settled()
-    this.#rollups.stop()
+    this.#rollups?.stop()
     this.#streamLock.release()
+  }
+
+  #createRollups({ Rollups }: Pick<typeof Extras, 'Rollups'>, { runtime, settings }: IntakeOptions): Rollups {
+    return new Rollups({
+      ...runtime,
+      maxEventBytes: settings.maxEventBytes,
+      admit: (bytes) => this.#budget.admit(bytes),
+      reserve: () => this.#reserve(),
+      onDue: () => this.#tail.touch(),
+    })
   }
 
   #reserve(): number {

@@ -1,11 +1,12 @@
 import type { Meter } from '../meter/contract.ts'
-import { encodeEvent } from '../meter/encode-event.ts'
+import { encodeEvent, type SizeLimit } from '../meter/encode-event.ts'
 import type { Runtime } from '../runtime/contract.ts'
 import { MetertapError } from '../wire/errors.ts'
 import type { RecordOptions } from './agent.ts'
 import type { Budget } from './budget.ts'
 import type { RecordingSettings } from './options.ts'
 import { type Receipt, RefusalReceipt, TakenReceipt } from './receipt.ts'
+import { soleText } from './rollup-sample.ts'
 import type { Rollups } from './rollups.ts'
 import type { Tail } from './tail.ts'
 
@@ -13,7 +14,8 @@ export interface RecorderOptions {
   readonly settings: RecordingSettings
   readonly runtime: Runtime
   readonly tail: Tail
-  readonly rollups: Rollups
+  /** Undefined until its code is there. */
+  readonly rollups: () => Rollups | undefined
   readonly budget: Budget
   readonly onRefused: (error: MetertapError, meter: string) => void
 }
@@ -21,10 +23,13 @@ export interface RecorderOptions {
 /** record(): validates, serialises once, numbers, and hands over to the tail. Synchronous; never throws for data. */
 export class Recorder {
   readonly #options: RecorderOptions
+  readonly #limit: SizeLimit
   #closed = false
 
   constructor(options: RecorderOptions) {
     this.#options = options
+    const { maxEventBytes } = options.settings
+    this.#limit = { maxEventBytes, utf8Length: options.runtime.utf8Length }
   }
 
   record(meter: Meter, data: unknown, given?: RecordOptions): Receipt {
@@ -52,18 +57,21 @@ export class Recorder {
   }
 
   #append(meter: Meter, atMs: number, data: unknown, { idempotencyKey }: RecordOptions): Receipt {
-    const { settings, runtime, tail, budget } = this.#options
-    const { maxEventBytes } = settings
-    const text = encodeEvent(meter, atMs, data, { maxEventBytes, utf8Length: runtime.utf8Length, idempotencyKey })
-    budget.admit(text.length)
-    const { seq, group } = tail.add(text, this.#strict(meter))
-    return new TakenReceipt(tail.stream, seq, group)
+    return this.#add(meter, encodeEvent(meter, atMs, data, { ...this.#limit, idempotencyKey }))
   }
 
   #addUp(meter: Meter, atMs: number, data: unknown, { idempotencyKey }: RecordOptions): Receipt {
-    const { tail, rollups } = this.#options
     if (idempotencyKey !== undefined) throw noKeyForSums(meter)
+    const rollups = this.#options.rollups()
+    if (!rollups) return this.#add(meter, soleText(meter, atMs, data, this.#limit))
     const { seq, group } = rollups.add(meter, atMs, data, this.#strict(meter))
+    return new TakenReceipt(this.#options.tail.stream, seq, group)
+  }
+
+  #add(meter: Meter, text: string): Receipt {
+    const { tail, budget } = this.#options
+    budget.admit(text.length)
+    const { seq, group } = tail.add(text, this.#strict(meter))
     return new TakenReceipt(tail.stream, seq, group)
   }
 

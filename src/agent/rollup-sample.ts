@@ -1,5 +1,5 @@
 import type { Aggregate, Meter } from '../meter/contract.ts'
-import { validateData } from '../meter/encode-event.ts'
+import { checkSize, checkTime, type SizeLimit, validateData } from '../meter/encode-event.ts'
 import { MetertapError } from '../wire/errors.ts'
 
 type Row = Readonly<Record<string, unknown>>
@@ -36,15 +36,41 @@ export function sampleOf(meter: Meter, { sum, by = [] }: Aggregate, data: unknow
   return { parts, amounts: sum.map((field) => numberOf(meter, row as Row, field)) }
 }
 
-/** Tells windows of one start apart. A field that is missing is another value than null. */
-export function keyOf(meter: Meter, startMs: number, { parts }: Sample): string {
-  return JSON.stringify([meter.name, startMs, parts.map((part) => (part === undefined ? [] : part))])
-}
-
 /** The summed event's data. */
 export function dataOf({ sum, by = [] }: Aggregate, { parts, amounts }: Sample): Row {
   const row: Record<string, unknown> = {}
   for (const [i, field] of by.entries()) if (parts[i] !== undefined) row[field] = parts[i]
   for (const [i, field] of sum.entries()) row[field] = amounts[i]
   return row
+}
+
+/**
+ * The event of a window as its first sample makes it. The sum has to pass the schema too, or the relay will refuse it:
+ * better now than then.
+ * @throws MetertapError `invalid_data`, `async_schema`, `not_json` or `event_too_large`.
+ */
+export function firstText(
+  meter: Meter,
+  aggregate: Aggregate,
+  startMs: number,
+  sample: Sample,
+  limit: SizeLimit,
+): string {
+  const data = dataOf(aggregate, sample)
+  validateData(meter, data)
+  const text = JSON.stringify([meter.name, startMs, data])
+  checkSize(meter, text, limit)
+  return text
+}
+
+/** When the window of this moment begins. */
+export function windowStart(atMs: number, windowMs: number): number {
+  return Math.floor(atMs / windowMs) * windowMs
+}
+
+/** The event of a window that takes no second sample. */
+export function soleText(meter: Meter, atMs: number, data: unknown, limit: SizeLimit): string {
+  checkTime(meter, atMs)
+  const aggregate = meter.options.aggregate as Aggregate
+  return firstText(meter, aggregate, windowStart(atMs, aggregate.windowMs), sampleOf(meter, aggregate, data), limit)
 }

@@ -1,7 +1,7 @@
 import type { Aggregate, Meter } from '../meter/contract.ts'
 import { validateData } from '../meter/encode-event.ts'
 import { CompensatedSum } from './compensated-sum.ts'
-import { dataOf, type Sample } from './rollup-sample.ts'
+import { dataOf, type Sample, windowStart } from './rollup-sample.ts'
 
 /** Where a window stands in time. */
 export interface WindowTimes {
@@ -70,8 +70,13 @@ function fits(meter: Meter, data: unknown): boolean {
 
 /** A window ends with its span of time; late usage, and early, gathers for as long as a window is. */
 export function windowTimes(atMs: number, windowMs: number, nowMs: number, steadyMs: number): WindowTimes {
-  const startMs = Math.floor(atMs / windowMs) * windowMs
+  const startMs = windowStart(atMs, windowMs)
   const endMs = startMs + windowMs
   const closesAtMs = endMs > nowMs ? Math.min(endMs, nowMs + windowMs) : nowMs + windowMs
   return { startMs, closesAtMs, dueMs: steadyMs + closesAtMs - nowMs }
+}
+
+/** Tells windows of one start apart. A field that is missing is another value than null. */
+export function keyOf(meter: Meter, startMs: number, { parts }: Sample): string {
+  return JSON.stringify([meter.name, startMs, parts.map((part) => (part === undefined ? [] : part))])
 }

@@ -1,10 +1,10 @@
 import type { Aggregate, Meter } from '../meter/contract.ts'
-import { checkSize, checkTime, type SizeLimit, validateData } from '../meter/encode-event.ts'
+import { checkTime, type SizeLimit } from '../meter/encode-event.ts'
 import type { Durability } from '../outbox/contract.ts'
 import type { MetertapError } from '../wire/errors.ts'
 import { Group } from './receipt.ts'
-import { dataOf, keyOf, type Sample, sampleOf } from './rollup-sample.ts'
-import { RollupWindow, type WindowTimes, windowTimes } from './rollup-window.ts'
+import { firstText, type Sample, sampleOf } from './rollup-sample.ts'
+import { keyOf, RollupWindow, type WindowTimes, windowTimes } from './rollup-window.ts'
 
 /** A window as it goes into the outbox. */
 export interface RollupText {
@@ -152,11 +152,7 @@ export class Rollups {
     aggregate: Aggregate,
     { key, times, sample }: { key: string; times: WindowTimes; sample: Sample },
   ): RollupWindow {
-    const data = dataOf(aggregate, sample)
-    // The sum has to pass the schema too, or the relay will refuse it: better now than then.
-    validateData(meter, data)
-    const text = JSON.stringify([meter.name, times.startMs, data])
-    checkSize(meter, text, this.#options)
+    const text = firstText(meter, aggregate, times.startMs, sample, this.#options)
     this.#options.admit(text.length)
     const old = this.#windows.get(key)
     if (old) this.#end(old)

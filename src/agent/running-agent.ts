@@ -6,8 +6,10 @@ import type { Runtime } from '../runtime/contract.ts'
 import type { MetertapError } from '../wire/errors.ts'
 import type { Agent, DeadLetterId, PurgeReceipt, RecordOptions } from './agent.ts'
 import { Counters } from './counters.ts'
-import { DeadLetters, toNdjson } from './dead-letters.ts'
+import type { DeadLetters } from './dead-letters.ts'
+import type * as Extras from './extras.ts'
 import { Intake } from './intake.ts'
+import type { Later } from './later.ts'
 import type { RecordingSettings } from './options.ts'
 import type { Receipt } from './receipt.ts'
 import type { Sending, SendingOptions } from './sending.ts'
@@ -38,8 +40,6 @@ export interface AgentParts<O extends RecordingOutbox> {
 
 /** The reason under which events that gave way are declared. */
 const FULL = 'outbox_full'
-const SPOILT =
-  'What a page that closed early had put aside could not be read and was removed: other code wrote under its name. Entries:'
 /** How long close() waits for the last request. */
 const CLOSE_WAIT_MS = 5_000
 
@@ -51,7 +51,8 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
   readonly #counters = new Counters()
   readonly #intake: Intake
   readonly #sender: Sending<O>
-  readonly #dead: DeadLetters
+  readonly #extras: Later<typeof Extras>
+  #dead: DeadLetters | undefined
   readonly #spill: Spill
   readonly #opened: Promise<O>
   readonly #stopSpilling: () => void
@@ -63,10 +64,12 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
     settings: RecordingSettings,
     parts: AgentParts<O>,
     createSending: (options: SendingOptions) => Sending<O>,
+    extras: Later<typeof Extras>,
   ) {
     const { runtime, openOutbox } = parts
     this.#settings = settings
     this.#runtime = runtime
+    this.#extras = extras
     this.#intake = this.#createIntake(parts)
     const intake = this.#intake
     this.#sender = createSending({
@@ -83,8 +86,6 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
     const opening = openOutbox(settings.outbox, this.#watch())
     this.#opened = opening instanceof Promise ? opening.then((outbox) => this.#start(outbox)) : this.#start(opening)
     this.#opened.catch((error) => this.#emit('trouble', { code: 'outbox_unavailable', detail: String(error) }))
-    const onChanged = () => this.#sender.changed()
-    this.#dead = new DeadLetters({ opened: this.#opened, accountTag: settings.account, onChanged })
   }
 
   record(meter: Meter, data: unknown, options?: RecordOptions): Receipt {
@@ -111,7 +112,7 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
     await this.#intake.store()
     this.#intake.forget()
     const events = await outbox.purge({ reason: 'purged', accountTag })
-    const deadLetters = await this.#dead.delete()
+    const deadLetters = await (await this.#letters()).delete()
     this.#sender.purged()
     return { events, deadLetters, accountTag, atMs: this.#runtime.now() }
   }
@@ -133,19 +134,20 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
     return (await this.#opened).streams()
   }
 
-  deadLetters(): Promise<DeadLetter[]> {
-    return this.#dead.list()
+  async deadLetters(): Promise<DeadLetter[]> {
+    return (await this.#letters()).list()
   }
 
-  retryDeadLetters(letters?: readonly DeadLetterId[]): Promise<number> {
-    return this.#dead.retry(letters)
+  async retryDeadLetters(letters?: readonly DeadLetterId[]): Promise<number> {
+    return (await this.#letters()).retry(letters)
   }
 
   async deleteDeadLetters(letters: readonly DeadLetterId[]): Promise<void> {
-    await this.#dead.delete(letters)
+    await (await this.#letters()).delete(letters)
   }
 
   async exportDeadLetters(): Promise<string> {
+    const { toNdjson } = await this.#extras.now()
     return toNdjson(await this.deadLetters())
   }
 
@@ -168,6 +170,13 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  async #letters(): Promise<DeadLetters> {
+    const { DeadLetters } = await this.#extras.now()
+    const onChanged = () => this.#sender.changed()
+    this.#dead ??= new DeadLetters({ opened: this.#opened, accountTag: this.#settings.account, onChanged })
+    return this.#dead
   }
 
   #watch(): OutboxWatch {
@@ -210,9 +219,10 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
         await this.#intake.store()
         this.#spill.forget(own)
       }
-      const { events, unreadable } = await this.#spill.restore(outbox)
+      const { restoreSpill } = await this.#extras.arrived
+      const { events, trouble } = await restoreSpill(this.#runtime.storage, this.#settings.outbox, outbox)
       if (events > 0) this.#sender.changed()
-      if (unreadable > 0) this.#emit('trouble', { code: 'not_json', detail: `${SPOILT} ${unreadable}.` })
+      if (trouble) this.#emit('trouble', trouble)
     } catch (error) {
       this.#emit('trouble', { code: 'outbox_unavailable', detail: String(error) })
     }
@@ -225,6 +235,7 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
       runtime: this.#runtime,
       book,
       keepsWindows,
+      extras: this.#extras,
       room: {
         storedBytes: () => this.#counters.waitingBytes,
         recount: () => this.#sender.recount(),

@@ -1,14 +1,7 @@
-import type { AppendGroup, RecordingOutbox } from '../outbox/contract.ts'
-import { eventsIn } from '../outbox/core/sums.ts'
+import type { AppendGroup } from '../outbox/contract.ts'
 
 /** The part of localStorage that is needed. */
 export type SpillStorage = Pick<Storage, 'length' | 'key' | 'getItem' | 'setItem' | 'removeItem'>
-
-export interface Restored {
-  readonly events: number
-  /** Entries that were no group: somebody else wrote, or cut, what stood under this name. */
-  readonly unreadable: number
-}
 
 /**
  * What was recorded while the outbox was still opening, kept aside when the page goes: localStorage is synchronous, so it
@@ -20,7 +13,7 @@ export class Spill {
 
   constructor(storage: SpillStorage | undefined, outboxName: string) {
     this.#storage = storage
-    this.#prefix = `metertap:spill:${encodeURIComponent(outboxName)}:`
+    this.#prefix = spillPrefix(outboxName)
   }
 
   /** Keeps the group, replacing an earlier one of its stream. False when it could not: storage is full or forbidden. */
@@ -42,44 +35,12 @@ export class Spill {
     }
   }
 
-  /** Puts what other pages left behind into the outbox; what cannot be read is removed and counted. */
-  async restore(outbox: RecordingOutbox): Promise<Restored> {
-    const restored = { events: 0, unreadable: 0 }
-    // Memory would be no better a place.
-    if (outbox.durability === 'memory') return restored
-    for (const key of this.#keys()) {
-      const group = this.#read(key)
-      if (group) {
-        await outbox.append(group)
-        restored.events += eventsIn(group.segments)
-      } else restored.unreadable++
-      this.#storage?.removeItem(key)
-    }
-    return restored
-  }
-
   #keyOf(stream: string): string {
     return this.#prefix + stream
   }
+}
 
-  #keys(): string[] {
-    try {
-      const { length = 0 } = this.#storage ?? {}
-      const keys = Array.from({ length }, (_, index) => this.#storage?.key(index) ?? '')
-      return keys.filter((key) => key.startsWith(this.#prefix))
-    } catch {
-      return []
-    }
-  }
-
-  /** Undefined for what is no group. */
-  #read(key: string): AppendGroup | undefined {
-    try {
-      const group = JSON.parse(this.#storage?.getItem(key) ?? '') as AppendGroup
-      const isWhole = typeof group.head.recorded === 'number' && this.#keyOf(group.head.stream) === key
-      return isWhole && Array.isArray(group.segments) ? group : undefined
-    } catch {
-      return undefined
-    }
-  }
+/** Of the keys under which the groups of one outbox are put aside. */
+export function spillPrefix(outboxName: string): string {
+  return `metertap:spill:${encodeURIComponent(outboxName)}:`
 }

@@ -1,4 +1,4 @@
-import { problem, wireAnswer } from '../wire/contract.ts'
+import { problem, wireAnswer } from '../wire/answer.ts'
 import type { Outcome } from './contract.ts'
 import { retryAfterMs } from './retry-after.ts'
 

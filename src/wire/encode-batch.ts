@@ -1,4 +1,5 @@
-import { type StreamReport, WIRE_VERSION, type WireClock } from './contract.ts'
+import type { StreamReport, WireClock } from './contract.ts'
+import { WIRE_VERSION } from './version.ts'
 
 /** A segment whose events are already JSON, joined by commas. */
 export interface EncodedSegment {

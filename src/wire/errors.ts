@@ -22,6 +22,7 @@ export type ErrorCode =
   | 'wrong_version'
   | 'bad_message'
   | 'not_allowed'
+  | 'not_loaded'
   | 'internal'
 
 /**

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { build } from 'esbuild'
 import { describe, expect, test } from 'vitest'
 import { encodeBatch } from '../../src/wire/encode-batch.ts'
+import { measureBundle } from '../support/bundle-size.ts'
 import { makeUsageLines, type UsageLine } from '../support/usage-lines.ts'
 
 const EVENTS = 5_000
@@ -20,6 +20,8 @@ function usageLines(): UsageLine[] {
 }
 
 describe('budgets that no machine changes', () => {
+  const bundle = measureBundle('src/index.ts')
+
   test('the wire costs at most a tenth more than gzip of the plain data', () => {
     const lines = usageLines()
     const stream = '018f0000-0000-7000-8000-000000000001'
@@ -37,18 +39,19 @@ describe('budgets that no machine changes', () => {
   })
 
   test('the agent’s bundle holds no relay code and nothing of Node, and stays within its size', async () => {
-    const { metafile, outputFiles } = await build({
-      entryPoints: ['src/index.ts'],
-      bundle: true,
-      minify: true,
-      format: 'esm',
-      platform: 'browser',
-      metafile: true,
-      write: false,
-    })
-    const inputs = Object.keys(metafile.inputs)
-    expect(inputs.filter((path) => /src\/relay|node:|\/(hono|jose|pino)\//.test(path))).toEqual([])
-    expect(inputs).toContain('src/agent/browser.ts')
-    expect(gzipSync(outputFiles[0]?.contents ?? '').length).toBeLessThanOrEqual(48_600)
+    const { modules, firstBytes, allBytes } = await bundle
+    expect(modules.filter((path) => /src\/relay|node:|\/(hono|jose|pino|uuid)\//.test(path))).toEqual([])
+    expect(modules.some((path) => path.endsWith('src/agent/sender.ts'))).toBe(true)
+    // Before the first record(); the rest is fetched when there is something to send.
+    expect(firstBytes).toBeLessThanOrEqual(12_400)
+    expect(allBytes).toBeLessThanOrEqual(49_800)
+  })
+
+  test('what a page loads first records and stores: it holds nothing that sends', async () => {
+    const { firstModules } = await bundle
+    expect(firstModules.some((path) => path.endsWith('src/outbox/idb/append.ts'))).toBe(true)
+    const other =
+      /node_modules\/(ky|zod|idb)\/|src\/(transport|schedule\/drainer|agent\/sender|agent\/exit|outbox\/(memory|core\/claim))/
+    expect(firstModules.filter((path) => other.test(path))).toEqual([])
   })
 })

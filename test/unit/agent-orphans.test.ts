@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { CompensatedSum } from '../../src/agent/compensated-sum.ts'
-import { closeOrphans, StreamLock } from '../../src/agent/orphans.ts'
+import { closeOrphans } from '../../src/agent/orphans.ts'
+import { StreamLock } from '../../src/agent/stream-lock.ts'
 import { createMemoryOutbox } from '../../src/outbox/memory/open.ts'
 import { streamOf } from '../support/agent-world.ts'
 import { failure, settle } from '../support/fake-clock.ts'

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { startAgent } from '../../src/agent/create-agent.ts'
 import { Spill } from '../../src/agent/spill.ts'
+import { restoreSpill } from '../../src/agent/spill-restore.ts'
 import type { Outbox } from '../../src/outbox/contract.ts'
 import { createMemoryOutbox } from '../../src/outbox/memory/open.ts'
 import { calls, streamOf } from '../support/agent-world.ts'
@@ -120,7 +121,7 @@ describe('spill', () => {
     const spill = new Spill(storage, 'metertap')
     const head = { stream: streamOf(1), accountTag: '', openedAtMs: 1, recorded: 0, bytes: 0, refused: {} }
     expect(spill.keep({ head, segments: [], strict: false })).toBe(true)
-    expect(await spill.restore(createMemoryOutbox({ random: () => 'd' }))).toEqual({ events: 0, unreadable: 0 })
+    expect(await restoreSpill(storage, 'metertap', createMemoryOutbox({ random: () => 'd' }))).toEqual({ events: 0 })
     expect(storage.length).toBe(1)
   })
 
@@ -130,7 +131,9 @@ describe('spill', () => {
     storage.setItem('metertap:spill:metertap:y', '{"head":{"stream":"z","recorded":1},"segments":[]}')
     storage.setItem('metertap:spill:other:x', '{}')
     const outbox = outboxDouble('process')
-    expect(await new Spill(storage, 'metertap').restore(outbox)).toEqual({ events: 0, unreadable: 2 })
+    const { events, trouble } = await restoreSpill(storage, 'metertap', outbox)
+    expect({ events, code: trouble?.code }).toEqual({ events: 0, code: 'not_json' })
+    expect(trouble?.detail).toMatch(/ 2\.$/)
     expect(outbox.groups).toEqual([])
     expect(storage.length).toBe(1)
   })

@@ -1,27 +1,9 @@
 import type { Range, StreamReport } from '../../wire/contract.ts'
 import { addRange, covers, rangeCount } from '../../wire/ranges.ts'
 import type { StreamHead, StreamSummary } from '../contract.ts'
+import { reportOf } from './progress.ts'
 import type { Progress } from './tables.ts'
-
-/** Counts by reason. */
-export type Tally = Readonly<Record<string, number>>
-
-/** The progress of a stream of which nothing has left. */
-export function noProgress(stream: string): Progress {
-  return { stream, settled: 0, dead: 0, dropped: {}, gone: [], goneBytes: 0, changedAtMs: 0 }
-}
-
-/** The progress of a stream of which everything was settled and reported: what a forgotten row said. */
-export function allSettled(head: StreamHead, atMs: number): Progress {
-  return {
-    ...noProgress(head.stream),
-    settled: head.recorded,
-    gone: head.recorded > 0 ? [[0, head.recorded - 1]] : [],
-    goneBytes: head.bytes,
-    reported: reportOf(head, noProgress(head.stream)),
-    changedAtMs: atMs,
-  }
-}
+import { addTallies, sumOf } from './tallies.ts'
 
 /** How a number leaves: a relay holds it, it became a dead letter, or it was dropped for a reason. */
 export type Departure = 'settled' | 'dead' | { readonly dropped: string }
@@ -68,12 +50,6 @@ export function waitingBytes(head: StreamHead, progress: Progress): number {
   return waitingEvents(head, progress) === 0 ? 0 : Math.max(0, head.bytes - progress.goneBytes)
 }
 
-/** The stream as its owner sees it, for the wire. */
-export function reportOf(head: StreamHead, progress: Progress): StreamReport {
-  const report = { id: head.stream, recorded: head.recorded, dropped: addTallies(head.dropped, progress.dropped) }
-  return sumOf(head.refused) > 0 ? { ...report, refused: { ...head.refused } } : report
-}
-
 /** Whether a relay has acknowledged the stream's counters as they are now. */
 export function isReported(head: StreamHead, progress: Progress): boolean {
   return progress.reported !== undefined && weight(progress.reported) >= weight(reportOf(head, progress))
@@ -102,16 +78,6 @@ export function summaryOf(head: StreamHead, progress: Progress): StreamSummary {
 /** Counters only grow, so of two reports the heavier one is the newer, and equal weight means equal counters. */
 function weight(report: StreamReport): number {
   return report.recorded + sumOf(report.dropped) + sumOf(report.refused)
-}
-
-export function sumOf(tally: Tally | undefined): number {
-  return Object.values(tally ?? {}).reduce((total, count) => total + count, 0)
-}
-
-export function addTallies(a: Tally | undefined, b: Tally): Record<string, number> {
-  const total: Record<string, number> = { ...a }
-  for (const [key, count] of Object.entries(b)) total[key] = (Object.hasOwn(total, key) ? (total[key] ?? 0) : 0) + count
-  return total
 }
 
 export function removeFromRanges(ranges: readonly Range[], seq: number): readonly Range[] {

@@ -1,5 +1,6 @@
 import type { Claim, ClaimOptions, Hidden, Quarantined, Segment, StreamHead } from '../contract.ts'
-import { isReported, noProgress, reportOf } from './accounting.ts'
+import { isReported } from './accounting.ts'
+import { noProgress, reportOf } from './progress.ts'
 import { isSegment, segmentDamage } from './sound-rows.ts'
 import { hiddenRows, type Stray, streamRows } from './state.ts'
 import { byStream, type Progress, type SegmentKey, type Tables } from './tables.ts'

@@ -1,7 +1,7 @@
 import type { DropOptions, Segment } from '../contract.ts'
-import { noProgress } from './accounting.ts'
 import { isResting, visibleSegments } from './claim.ts'
 import { groupByStream } from './group-by-stream.ts'
+import { noProgress } from './progress.ts'
 import { dropSegments } from './purge.ts'
 import { isSegment } from './sound-rows.ts'
 import { hiddenRows, streamRows } from './state.ts'

@@ -1,5 +1,6 @@
 import type { OutboxTotals, StreamSummary } from '../contract.ts'
-import { noProgress, summaryOf, waitingBytes, waitingEvents } from './accounting.ts'
+import { summaryOf, waitingBytes, waitingEvents } from './accounting.ts'
+import { noProgress } from './progress.ts'
 import { streamRows } from './state.ts'
 import type { Tables } from './tables.ts'
 

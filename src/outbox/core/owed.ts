@@ -1,5 +1,6 @@
 import type { Segment, Settlement } from '../contract.ts'
-import { acknowledge, noProgress } from './accounting.ts'
+import { acknowledge } from './accounting.ts'
+import { noProgress } from './progress.ts'
 import { settleWhole } from './settle-row.ts'
 import { byStream, type Progress, type Tables } from './tables.ts'
 import { runsOf, verdictsOf } from './verdicts.ts'

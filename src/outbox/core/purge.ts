@@ -1,5 +1,6 @@
 import type { PurgeOptions, Segment } from '../contract.ts'
-import { depart, noProgress } from './accounting.ts'
+import { depart } from './accounting.ts'
+import { noProgress } from './progress.ts'
 import { isSegment, rollupDamage } from './sound-rows.ts'
 import { streamRows } from './state.ts'
 import type { Progress, Tables } from './tables.ts'

@@ -1,5 +1,6 @@
 import type { Range } from '../../wire/contract.ts'
-import { depart, noProgress } from './accounting.ts'
+import { depart } from './accounting.ts'
+import { noProgress } from './progress.ts'
 import { isHead, isHidden, isProgress, isSegment, rollupDamage, segmentDamage } from './sound-rows.ts'
 import { type Stray, streamRows } from './state.ts'
 import type { Progress, Tables } from './tables.ts'

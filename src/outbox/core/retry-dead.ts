@@ -1,6 +1,7 @@
 import type { DeadLetter, StreamHead } from '../contract.ts'
-import { allSettled, noProgress, returnDead } from './accounting.ts'
+import { returnDead } from './accounting.ts'
 import { groupByStream } from './group-by-stream.ts'
+import { allSettled, noProgress } from './progress.ts'
 import { sliceSegment } from './split-events.ts'
 import { streamRows } from './state.ts'
 import { byStream, type Progress, type Tables } from './tables.ts'

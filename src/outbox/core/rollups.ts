@@ -1,6 +1,7 @@
 import type { OpenRollup, Rollup } from '../contract.ts'
-import { hasLeft, noProgress } from './accounting.ts'
+import { hasLeft } from './accounting.ts'
 import { groupByStream } from './group-by-stream.ts'
+import { noProgress } from './progress.ts'
 import { rollupDamage } from './sound-rows.ts'
 import { sliceSegment } from './split-events.ts'
 import { type Stray, streamRows } from './state.ts'

@@ -1,17 +1,15 @@
 import type { Range } from '../../wire/contract.ts'
 import { addRange } from '../../wire/ranges.ts'
 import type { Segment, Settled, Settlement, StreamHead } from '../contract.ts'
-import { acknowledge, isReported, noProgress } from './accounting.ts'
+import { acknowledge, isReported } from './accounting.ts'
 import { groupByStream } from './group-by-stream.ts'
+import { noProgress } from './progress.ts'
 import { raiseDead } from './raise-dead.ts'
 import { type Draft, settleRow, settleWhole } from './settle-row.ts'
 import { isSegment } from './sound-rows.ts'
 import { streamRows } from './state.ts'
 import { byStream, type Progress, type Tables } from './tables.ts'
 import { runsOf, verdictsOf } from './verdicts.ts'
-
-/** A clean stream is forgotten this long after its last event was settled. */
-export const RETIRE_AFTER_MS: number = 7 * 24 * 60 * 60 * 1000
 
 /** See Outbox.settle. Clean streams that were finished more than `retireAfterMs` ago are forgotten. */
 export async function settleIn(tables: Tables, settlement: Settlement, retireAfterMs: number): Promise<Settled> {

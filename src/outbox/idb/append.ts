@@ -1,17 +1,16 @@
 import type { AppendGroup, Durability, StreamHead } from '../contract.ts'
-import { allSettled } from '../core/accounting.ts'
 import { checkGroup } from '../core/check-group.ts'
 import { OwnedStream } from '../core/owned-stream.ts'
-import { RETIRE_AFTER_MS } from '../core/settle.ts'
+import { RETIRE_AFTER_MS } from '../core/retire-after.ts'
+import { commitAtOnce } from './commit-at-once.ts'
 import type { Connection } from './connection.ts'
 import type { Store } from './schema.ts'
-import { commitAtOnce, transact } from './transact.ts'
 
 /** From this age on, a head that was written may have been forgotten; well before it can be. */
 const REVIVE_AFTER_MS = RETIRE_AFTER_MS / 2
 
 /** What was last stored of a stream, and when. */
-interface Stored {
+export interface Stored {
   readonly head: StreamHead
   readonly atMs: number
 }
@@ -22,6 +21,8 @@ const PLAIN_STORES: readonly Store[] = ['segments', 'streams']
 export function createAppender(
   connection: Connection,
   clock: () => number,
+  /** Called before an append to a stream that may have been forgotten. */
+  revive: (stored: Stored) => void,
 ): (group: AppendGroup) => Promise<Durability> {
   const streams = new Map<string, { readonly owned: OwnedStream; stored?: Stored }>()
 
@@ -31,13 +32,13 @@ export function createAppender(
     checkGroup(group, stream.owned.newest)
     stream.owned.note(group)
     streams.set(head.stream, stream)
-    if (stream.stored && clock() - stream.stored.atMs > REVIVE_AFTER_MS) revive(connection, stream.stored)
+    if (stream.stored && clock() - stream.stored.atMs > REVIVE_AFTER_MS) revive(stream.stored)
     const stores = [...PLAIN_STORES]
     if (rollups.length + closed.length > 0) stores.push('rollups')
     if (hidden) stores.push('hidden')
     const durability = strict ? 'strict' : 'relaxed'
     await connection.run((database) =>
-      commitAtOnce(database, { stores, mode: 'readwrite', durability }, (transaction) => {
+      commitAtOnce(database, stores, durability, (transaction) => {
         const store = (name: Store) => transaction.objectStore(name)
         const rows = store('segments')
         for (const segment of segments) rows.put(segment)
@@ -53,20 +54,4 @@ export function createAppender(
     return strict ? 'power' : 'process'
   }
   return append
-}
-
-/**
- * A stream that was idle for long may have been forgotten by another tab. The append that follows writes its head
- * again; this puts back the progress that belongs to it. Its transaction was created first, so it runs first.
- */
-function revive(connection: Connection, { head, atMs }: Stored): void {
-  connection
-    .run((database) =>
-      transact(database, { stores: ['streams', 'progress'], mode: 'readwrite' }, async (transaction, watch) => {
-        const known = await transaction.objectStore('streams').get(head.stream)
-        if (known === undefined) watch(transaction.objectStore('progress').put(allSettled(head, atMs)))
-      }),
-    )
-    // The append meets the same fate, and reports it.
-    .catch(() => undefined)
 }

@@ -1,7 +1,6 @@
 import { MetertapError } from '../../wire/errors.ts'
 import { asOutboxError, isConnectionLoss } from './errors.ts'
 import { openDatabase, type SetTimer } from './open-database.ts'
-import type { Database } from './schema.ts'
 
 export interface ConnectionDeps {
   readonly name: string
@@ -17,7 +16,7 @@ export interface Connection {
    * Calls `use` with the open database: at once, synchronously, when it is open, and in call order always. When the
    * connection turns out to be lost, it is opened again and `use` is called again, so `use` must be repeatable.
    */
-  run<T>(use: (database: Database) => Promise<T>): Promise<T>
+  run<T>(use: (database: IDBDatabase) => Promise<T>): Promise<T>
   /** Running transactions still end; later calls reject with code 'closed'. */
   close(): void
 }
@@ -27,17 +26,17 @@ const MAX_REOPENINGS = 3
 
 export async function connect({ name, indexedDB, onBroken, setTimer }: ConnectionDeps): Promise<Connection> {
   const open = () => openDatabase({ factory: indexedDB, name, lost: lose, setTimer })
-  let opening: Promise<Database> | undefined
+  let opening: Promise<IDBDatabase> | undefined
   let closed = false
-  let current: Database | undefined = await open()
+  let current: IDBDatabase | undefined = await open()
 
   /** Closing lets running transactions end, and lets another tab upgrade; the next call opens again. */
-  function lose(database: Database): void {
+  function lose(database: IDBDatabase): void {
     database.close()
     if (current === database) current = undefined
   }
 
-  function reopen(): Promise<Database> {
+  function reopen(): Promise<IDBDatabase> {
     if (opening) return opening
     opening = open()
     // The first listener: `current` is set right before the calls that wait here run, so none can overtake them.
@@ -55,9 +54,9 @@ export async function connect({ name, indexedDB, onBroken, setTimer }: Connectio
     return opening
   }
 
-  function attempt<T>(use: (database: Database) => Promise<T>, retries: number): Promise<T> {
+  function attempt<T>(use: (database: IDBDatabase) => Promise<T>, retries: number): Promise<T> {
     if (closed) return Promise.reject(new MetertapError('closed', 'The outbox is closed. Create a new agent.'))
-    const tryOn = (database: Database) =>
+    const tryOn = (database: IDBDatabase) =>
       started(use, database).catch((error) => {
         if (retries === 0 || !isConnectionLoss(error)) throw error
         lose(database)
@@ -80,7 +79,7 @@ export async function connect({ name, indexedDB, onBroken, setTimer }: Connectio
 }
 
 /** A database that is closing throws where others reject. */
-function started<T>(use: (database: Database) => Promise<T>, database: Database): Promise<T> {
+function started<T>(use: (database: IDBDatabase) => Promise<T>, database: IDBDatabase): Promise<T> {
   try {
     return use(database)
   } catch (error) {

@@ -1,10 +1,5 @@
 import { MetertapError } from '../../wire/errors.ts'
 
-/** The error that says most: an aborted transaction fails its requests with a bare AbortError, its cause comes apart. */
-export function rootCause(errors: readonly unknown[]): unknown {
-  return errors.find((error) => error !== undefined && nameOf(error) !== 'AbortError') ?? errors.find(Boolean)
-}
-
 /**
  * Whether the connection may be the culprit: closed under us, or the browser's storage process went away. Not ours:
  * this outbox aborts a transaction only after another error, which then is the one reported.
@@ -34,6 +29,6 @@ export function unavailable(reason: string, cause?: unknown): MetertapError {
   )
 }
 
-function nameOf(error: unknown): string {
+export function nameOf(error: unknown): string {
   return error instanceof DOMException ? error.name : ''
 }

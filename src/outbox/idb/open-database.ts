@@ -1,6 +1,5 @@
-import { wrap } from 'idb'
 import { unavailable } from './errors.ts'
-import { createStores, type Database, SCHEMA_VERSION } from './schema.ts'
+import { createStores, SCHEMA_VERSION } from './schema.ts'
 
 /** Calls back after a delay; the function it gives cancels that. */
 export type SetTimer = (callback: () => void, delayMs: number) => () => void
@@ -9,7 +8,7 @@ export interface OpenDatabaseOptions {
   readonly factory: IDBFactory | undefined
   readonly name: string
   /** Called when the browser closes the connection, or another tab wants to upgrade or delete the database. */
-  readonly lost: (database: Database) => void
+  readonly lost: (database: IDBDatabase) => void
   /** Without it, nothing limits the waiting for an answer, and a blocked upgrade is not waited for. */
   readonly setTimer?: SetTimer | undefined
 }
@@ -22,8 +21,8 @@ const MAX_BLOCKED_MS = 3_000
 const SILENT = 'the browser did not answer for 10 seconds. Reloading the page, or restarting the browser, helps.'
 const BLOCKED = 'another tab holds an older version of it open and must be closed or reloaded.'
 
-/** Opens the database over the given factory. (idb's own openDB knows only the global one.) */
-export async function openDatabase({ factory, name, lost, setTimer }: OpenDatabaseOptions): Promise<Database> {
+/** Opens the database over the given factory: bare, since the write path needs no more. */
+export async function openDatabase({ factory, name, lost, setTimer }: OpenDatabaseOptions): Promise<IDBDatabase> {
   if (!factory) throw unavailable('there is no IndexedDB here.')
   const request = openRequest(factory, name)
   const cancels: (() => void)[] = []
@@ -56,10 +55,9 @@ function answerTo(
   })
 }
 
-function guarded(opened: IDBDatabase, lost: (database: Database) => void): Database {
-  const database = wrap(opened) as unknown as Database
-  opened.addEventListener('close', () => lost(database))
-  opened.addEventListener('versionchange', () => lost(database))
+function guarded(database: IDBDatabase, lost: (database: IDBDatabase) => void): IDBDatabase {
+  database.addEventListener('close', () => lost(database))
+  database.addEventListener('versionchange', () => lost(database))
   return database
 }
 

@@ -1,5 +1,5 @@
-import { unwrap } from 'idb'
-import { rootCause } from './errors.ts'
+import { abort } from './commit-at-once.ts'
+import { rootCause } from './root-cause.ts'
 import type { Database, Store, Transaction } from './schema.ts'
 
 /** Takes a write's promise, so that its failure is not lost and needs no waiting for. */
@@ -46,36 +46,4 @@ export async function transact<T>(
   }
   signal?.throwIfAborted()
   throw rootCause(failures)
-}
-
-/**
- * The write path: one transaction whose requests are all issued here, and committed at once: the page may be gone in
- * the next turn. Resolves when the browser has reported that it is complete. On the bare objects, since a wrapper's
- * promise for each request would cost the page as much again.
- */
-export function commitAtOnce(
-  database: Database,
-  { stores, mode, durability = 'relaxed' }: TransactOptions,
-  write: (transaction: IDBTransaction) => void,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const transaction = (unwrap(database) as IDBDatabase).transaction([...stores], mode, { durability })
-    transaction.oncomplete = () => resolve()
-    transaction.onabort = () => reject(transaction.error ?? new DOMException('The transaction ended.', 'AbortError'))
-    try {
-      write(transaction)
-      transaction.commit()
-    } catch (error) {
-      reject(error)
-      abort(transaction)
-    }
-  })
-}
-
-function abort(transaction: Pick<IDBTransaction, 'abort'>): void {
-  try {
-    transaction.abort()
-  } catch {
-    // It has already ended, with an error that is noted.
-  }
 }

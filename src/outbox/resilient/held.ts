@@ -14,9 +14,10 @@ import type {
   Settlement,
   StreamHead,
 } from '../contract.ts'
-import { noProgress, removeFromRanges } from '../core/accounting.ts'
+import { removeFromRanges } from '../core/accounting.ts'
 import { claimFrom } from '../core/claim.ts'
 import { dropOldestIn } from '../core/drop-oldest.ts'
+import { noProgress } from '../core/progress.ts'
 import { purgeIn } from '../core/purge.ts'
 import { putGroup } from '../core/put-group.ts'
 import { closeRollupsIn } from '../core/rollups.ts'
@@ -24,7 +25,8 @@ import { settleIn } from '../core/settle.ts'
 import { sliceSegment } from '../core/split-events.ts'
 import type { Progress, Tables } from '../core/tables.ts'
 import { byNumber, eventKey, type MemoryRows, memoryRows, memoryTables } from '../memory/tables.ts'
-import { type HeldGroup, HeldStream, Owner } from './held-stream.ts'
+import { type HeldGroup, HeldStream } from './held-stream.ts'
+import type { Owner, Owners } from './owner.ts'
 
 /** How long a dead letter may take from the primary's store to its burial. Should the page end first, it is sent again. */
 const BURIAL_MS = 3_600_000
@@ -43,19 +45,16 @@ export class Held {
   readonly rows: MemoryRows = memoryRows()
   readonly tables: Tables = memoryTables(this.rows)
   readonly streams: Map<string, HeldStream> = new Map()
-  readonly #owners = new Map<string, Owner>()
+  readonly #owners: Owners
   /** Newest time that a caller has told; what is replayed happens at it. */
   nowMs = 0
 
-  owner(group: AppendGroup): Owner {
-    const { head } = group
-    const owner = this.#owners.get(head.stream) ?? new Owner(head)
-    this.#owners.set(head.stream, owner)
-    return owner
+  constructor(owners: Owners) {
+    this.#owners = owners
   }
 
   hold(group: AppendGroup): HeldGroup {
-    const owner = this.owner(group)
+    const owner = this.#owners.of(group.head)
     const { stream } = group.head
     const held = this.streams.get(stream) ?? new HeldStream()
     const token: HeldGroup = { strict: group.strict }

@@ -1,6 +1,8 @@
 import type { OutboxTotals, StreamHead, StreamSummary } from '../contract.ts'
-import { noProgress, summaryOf, sumOf } from '../core/accounting.ts'
+import { summaryOf } from '../core/accounting.ts'
+import { noProgress } from '../core/progress.ts'
 import type { Progress } from '../core/tables.ts'
+import { sumOf } from '../core/tallies.ts'
 
 /** What one stream is, by what the primary knows of it (its summary, and the head it was given) and what is held. */
 export function mergeSummary(

@@ -1,7 +1,7 @@
 import type { Sqlite } from '../../sqlite/contract.ts'
 import type { AppendGroup, Durability, StreamHead } from '../contract.ts'
-import { allSettled } from '../core/accounting.ts'
 import { checkGroup } from '../core/check-group.ts'
+import { allSettled } from '../core/progress.ts'
 import { putGroup } from '../core/put-group.ts'
 import { sqliteTables } from './tables.ts'
 import type { Turns } from './turns.ts'

@@ -1,0 +1,44 @@
+import type { Outbox } from '../outbox/contract.ts'
+import { openIdbHome } from '../outbox/idb/home.ts'
+import type { Runtime } from '../runtime/contract.ts'
+import { MetertapError } from '../wire/errors.ts'
+import type { Agent } from './agent.ts'
+import { lazyOutbox } from './lazy-outbox.ts'
+import { LazySender } from './lazy-sender.ts'
+import { Loader } from './loader.ts'
+import { type AgentOptions, readOptions } from './options.ts'
+import { type AgentParts, RunningAgent } from './running-agent.ts'
+import type * as SecondPiece from './second-piece.ts'
+
+/** What the application hears when events cannot be stored: the reason, and what it means. */
+function inMemory(cause: unknown): MetertapError {
+  const reason = cause instanceof MetertapError ? ` ${cause.message}` : ''
+  const code = cause instanceof MetertapError ? cause.code : 'outbox_unavailable'
+  return new MetertapError(code, `Events are kept in memory and end with this page.${reason}`, {}, cause)
+}
+
+function outboxOpener(runtime: Runtime, loader: Loader<typeof SecondPiece>): AgentParts<Outbox>['openOutbox'] {
+  const { now: clock, newStreamId: random, indexedDB, onLifecycle, setTimer } = runtime
+  return async (name, watch) => {
+    const onDegraded = (cause: unknown) => watch.onDegraded(inMemory(cause))
+    try {
+      const home = await openIdbHome({ name, indexedDB, random, clock, onLifecycle, setTimer })
+      return lazyOutbox({ home, loader, onDegraded, onRecovered: watch.onRecovered })
+    } catch (cause) {
+      onDegraded(cause)
+      return (await loader.get()).createMemoryOutbox({ random })
+    }
+  }
+}
+
+/**
+ * Starts an agent whose second piece is fetched when it is needed; what is recorded is stored without it.
+ * @throws MetertapError `bad_option` when an option cannot be used.
+ */
+export function startLazily(options: AgentOptions, runtime: Runtime, load: () => Promise<typeof SecondPiece>): Agent {
+  const settings = readOptions(options)
+  const { random, setTimer } = runtime
+  const loader = new Loader({ load, random, setTimer })
+  const parts = { runtime, openOutbox: outboxOpener(runtime, loader) }
+  return new RunningAgent(settings, parts, (given) => new LazySender({ ...given, settings, loader }), loader)
+}

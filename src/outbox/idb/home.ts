@@ -1,0 +1,49 @@
+import type { AppendGroup, Durability } from '../contract.ts'
+import { createAppender, type Stored } from './append.ts'
+import { type Connection, connect } from './connection.ts'
+import type { SetTimer } from './open-database.ts'
+import { type OnLifecycle, type Presence, watchPresence } from './presence.ts'
+
+export interface IdbOutboxDeps {
+  /** The database's name; all tabs of an origin that use one name share one outbox. Default 'metertap'. */
+  readonly name?: string
+  readonly indexedDB: IDBFactory | undefined
+  /** Makes the installation's id, such as a UUID; used once in the outbox's life. */
+  readonly random: () => string
+  /** Wall clock, ms since 1970. */
+  readonly clock: () => number
+  /** Calls back after a delay; gives what cancels it. Without it, an open request that is never answered waits for ever. */
+  readonly setTimer?: SetTimer
+  /** Tells when the page is put away and shown again. Without it, the page's sleep may stop other pages. */
+  readonly onLifecycle?: OnLifecycle
+  /** Called when a lost connection could not be opened again; calls still try, each time. */
+  readonly onBroken?: (error: unknown) => void
+}
+
+/** The open database, and what recording needs of it: all else (see verbs.ts) can come later. */
+export interface IdbHome {
+  readonly deps: IdbOutboxDeps
+  readonly connection: Connection
+  readonly presence: Presence
+  /**
+   * Puts back what an idle stream's forgotten rows said; given by whoever makes the whole outbox, since only a page that
+   * has been open for days needs it.
+   */
+  revive: (stored: Stored) => void
+  readonly append: (group: AppendGroup) => Promise<Durability>
+  readonly close: () => Promise<void>
+}
+
+/** Opens, and makes if need be, the database. See openIdbOutbox() for how it rejects. */
+export async function openIdbHome(deps: IdbOutboxDeps): Promise<IdbHome> {
+  const { name = 'metertap', indexedDB, clock, onBroken, onLifecycle, setTimer } = deps
+  const connection = await connect({ name, indexedDB, onBroken, setTimer })
+  const presence = watchPresence(onLifecycle)
+  const close = async () => {
+    presence.stop()
+    connection.close()
+  }
+  const append = createAppender(connection, clock, (stored) => home.revive(stored))
+  const home: IdbHome = { deps, connection, presence, revive: () => {}, append, close }
+  return home
+}
