@@ -2,9 +2,12 @@ import type { BridgeSending } from '../bridge/host.ts'
 import type { Outbox } from '../outbox/contract.ts'
 import type { Runtime } from '../runtime/contract.ts'
 import type { Agent } from './agent.ts'
+import * as extras from './extras.ts'
+import { present } from './later.ts'
 import { type AgentOptions, readOptions } from './options.ts'
 import { type OutboxWatch, RunningAgent } from './running-agent.ts'
 import { Sender } from './sender.ts'
+import type { SendingOptions } from './sending.ts'
 
 export interface AccountsOptions {
   /** All but the account and its token, which follow from the tag. */
@@ -72,11 +75,12 @@ export class Accounts implements BridgeSending {
     const { options, token, runtime, openOutbox } = this.#options
     const settings = readOptions({ ...options, account, token: () => token(account) })
     const senders: Sender[] = []
-    const agent = new RunningAgent(settings, { runtime, openOutbox }, (given) => {
+    const createSending = (given: SendingOptions) => {
       const sender = new Sender({ ...given, settings })
       senders.push(sender)
       return sender
-    })
+    }
+    const agent = new RunningAgent(settings, { runtime, openOutbox }, createSending, present(extras))
     return { agent, sender: senders[0] as Sender }
   }
 }

@@ -12,8 +12,8 @@ import { type ElectronMainOptions, readElectronOptions } from './electron-option
 import { createSharedOutbox } from './electron-outbox.ts'
 import { closeAtQuit } from './electron-quit.ts'
 import { type AgentOptions, readOptions } from './options.ts'
-import { StreamLock } from './orphans.ts'
 import type { OutboxWatch } from './running-agent.ts'
+import { StreamLock } from './stream-lock.ts'
 
 export interface ElectronMainParts {
   /** Node's. */

@@ -7,6 +7,8 @@ import { browserRuntime } from '../runtime/browser.ts'
 import type { Runtime } from '../runtime/contract.ts'
 import { MetertapError } from '../wire/errors.ts'
 import type { Agent } from './agent.ts'
+import * as extras from './extras.ts'
+import { present } from './later.ts'
 import { type RecordingOptions, readRecordingOptions } from './options.ts'
 import { RemoteSender } from './remote-sender.ts'
 import { type OutboxWatch, RunningAgent } from './running-agent.ts'
@@ -63,6 +65,7 @@ export function startElectronPage(
     settings,
     parts,
     (sending) => new RemoteSender({ ...sending, accountTag: '', isBrief: false }),
+    present(extras),
   )
 }
 
