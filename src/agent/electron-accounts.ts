@@ -1,5 +1,5 @@
 import type { BridgeSending } from '../bridge/host.ts'
-import type { Outbox } from '../outbox/contract.ts'
+import type { Outbox, SenderNews } from '../outbox/contract.ts'
 import type { Runtime } from '../runtime/contract.ts'
 import type { Agent } from './agent.ts'
 import * as extras from './extras.ts'
@@ -15,6 +15,7 @@ export interface AccountsOptions {
   readonly token: (account: string) => string | Promise<string>
   readonly runtime: Runtime
   /** One for all accounts; whoever opened it closes it. */
+  readonly onNews: (accountTag: string, news: Partial<SenderNews>) => void
   readonly openOutbox: (name: string, watch: OutboxWatch) => Outbox | Promise<Outbox>
 }
 
@@ -72,7 +73,7 @@ export class Accounts implements BridgeSending {
   }
 
   #start(account: string): Account {
-    const { options, token, runtime, openOutbox } = this.#options
+    const { options, token, runtime, openOutbox, onNews } = this.#options
     const settings = readOptions({ ...options, account, token: () => token(account) })
     const senders: Sender[] = []
     const createSending = (given: SendingOptions) => {
@@ -81,6 +82,9 @@ export class Accounts implements BridgeSending {
       return sender
     }
     const agent = new RunningAgent(settings, { runtime, openOutbox }, createSending, present(extras))
+    agent.on('settled', ({ received }) => onNews(account, { received }))
+    agent.on('deadletter', (letter) => onNews(account, { dead: [letter] }))
+    agent.on('trouble', (trouble) => onNews(account, { trouble }))
     return { agent, sender: senders[0] as Sender }
   }
 }

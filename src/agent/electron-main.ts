@@ -36,7 +36,13 @@ export function startElectronMain(options: ElectronMainOptions, parts: ElectronM
   const refused = countRefused(options.onPageRefused, runtime.reportError)
 
   const shared = createSharedOutbox(parts.openOutbox)
-  const accounts = new Accounts({ options: sending, token, runtime, openOutbox: (_name, watch) => shared.open(watch) })
+  const accounts = new Accounts({
+    options: sending,
+    token,
+    runtime,
+    openOutbox: (_name, watch) => shared.open(watch),
+    onNews: (tag, news) => host.tell(tag, news),
+  })
   let ready: Promise<Outbox> | undefined
   const outbox = () => {
     ready ??= shared.opened().then(async (outbox) => {

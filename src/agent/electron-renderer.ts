@@ -9,7 +9,7 @@ import { MetertapError } from '../wire/errors.ts'
 import type { Agent } from './agent.ts'
 import * as extras from './extras.ts'
 import { present } from './later.ts'
-import { type RecordingOptions, readRecordingOptions } from './options.ts'
+import { type RecordingOptions, type RecordingSettings, readRecordingOptions } from './options.ts'
 import { RemoteSender } from './remote-sender.ts'
 import { type OutboxWatch, RunningAgent } from './running-agent.ts'
 
@@ -57,7 +57,7 @@ export function startElectronPage(
       port,
       random: runtime.newStreamId,
       setTimer: runtime.setTimer,
-      onWelcome: (welcome) => heed(welcome, settings.meters as Map<string, Meter>, watch),
+      onWelcome: (welcome) => heed(welcome, settings, watch),
       onSilence: watch.onTrouble,
     })
   const parts = { runtime, openOutbox }
@@ -69,8 +69,11 @@ export function startElectronPage(
   )
 }
 
-/** A meter that the main process will refuse is refused here, in record(), so that it costs its neighbours nothing. */
-function heed(welcome: Welcome, meters: Map<string, Meter>, watch: OutboxWatch): void {
+/** What the main process would refuse is refused here, in record(), where it costs its neighbours nothing. */
+function heed(welcome: Welcome, settings: RecordingSettings, watch: OutboxWatch): void {
+  const { maxOutboxBytes, overflow } = welcome
+  Object.assign(settings, { maxOutboxBytes, overflow })
+  const meters = settings.meters as Map<string, Meter>
   const known = new Set(welcome.meters)
   for (const name of [...meters.keys()]) {
     if (known.has(name)) continue

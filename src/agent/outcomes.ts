@@ -44,6 +44,11 @@ export class Outcomes {
     this.#trouble('internal', String((error as Error)?.message ?? error))
   }
 
+  /** Somebody else's trouble. */
+  told({ code, detail }: { readonly code: string; readonly detail: string }): void {
+    this.#trouble(code, detail)
+  }
+
   async count(outbox: RecordingOutbox): Promise<void> {
     try {
       this.#options.counters.counted(await outbox.totals())

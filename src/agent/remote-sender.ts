@@ -1,4 +1,4 @@
-import type { RemoteOutbox, Segment } from '../outbox/contract.ts'
+import type { RemoteOutbox, Segment, SenderNews } from '../outbox/contract.ts'
 import { bytesIn, eventsIn } from '../outbox/core/sums.ts'
 import type { LifecycleEvent } from '../runtime/contract.ts'
 import type { FlushReason, PauseReason } from '../schedule/contract.ts'
@@ -39,6 +39,7 @@ export class RemoteSender implements Sending<RemoteOutbox> {
     this.#outbox = outbox
     this.#stopListening = this.#options.runtime.onLifecycle((event) => this.#hear(event))
     for (const reason of this.#paused) this.#ask(outbox.pause(this.#options.accountTag, reason))
+    if (outbox.news) void this.#listen(outbox.news)
     if (!this.#options.isBrief) await this.recount()
   }
 
@@ -102,6 +103,20 @@ export class RemoteSender implements Sending<RemoteOutbox> {
     else if (event === 'pagehide' || event === 'freeze' || event === 'ending') void onAway(true)
     else if (event === 'online') void this.flush('online')
     else if (event !== 'offline') onBack()
+  }
+
+  async #listen(news: () => Promise<SenderNews>): Promise<void> {
+    try {
+      while (!this.#closed) {
+        const { received, dead, trouble } = await news()
+        this.#outcomes.settled({ received, dead: [] })
+        for (const letter of dead) this.#options.emit('deadletter', letter)
+        if (trouble) this.#outcomes.told(trouble)
+        await this.recount()
+      }
+    } catch {
+      // Nobody tells any more: what is waited for is asked for.
+    }
   }
 
   #isWorthAWord(reason: FlushReason): boolean {

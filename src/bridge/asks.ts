@@ -1,6 +1,7 @@
 import type { DeadLetter, Outbox, OutboxTotals, StreamSummary } from '../outbox/contract.ts'
 import { MetertapError } from '../wire/errors.ts'
 import type { AskRequest, BridgeAnswer, LetterName, LettersRequest, PauseRequest } from './contract.ts'
+import type { DiskRoom } from './disk-room.ts'
 import type { BridgeRights, BridgeSending } from './host.ts'
 import { ok } from './outcome.ts'
 import type { Session } from './session.ts'
@@ -12,6 +13,7 @@ interface AskParts {
   readonly now: () => number
   readonly session: Session
   readonly mayForce: boolean
+  readonly room: DiskRoom
 }
 
 /** Everything but hello, append and close; always within the session's own account. */
@@ -45,6 +47,10 @@ export async function answerAsk(
     case 'purge':
       check(rights.purge, 'purge')
       return ok(await purge(outbox, accountTag).finally(() => sending.changed(accountTag)))
+    case 'make-room':
+      return ok(await parts.room.makeRoom(outbox, accountTag, 0).finally(() => sending.changed(accountTag)))
+    case 'news':
+      return ok(await session.news.next())
     case 'delete-letters':
       check(rights.purge, 'purge')
       await outbox.deleteDeadLetters(await own(outbox, accountTag, request.letters))

@@ -2,7 +2,14 @@
  * What crosses between an Electron page and its main process. The page owns its stream and its numbers; the main
  * process owns the outbox, the account and the network, and believes nothing.
  */
-import type { AppendGroup, DeadLetter, Durability, OutboxTotals, StreamSummary } from '../outbox/contract.ts'
+import type {
+  AppendGroup,
+  DeadLetter,
+  Durability,
+  OutboxTotals,
+  SenderNews,
+  StreamSummary,
+} from '../outbox/contract.ts'
 import type { ErrorCode } from '../wire/errors.ts'
 
 /** The only version this code speaks; main process, preload script and page must be of one. */
@@ -45,7 +52,7 @@ export interface AppendRequest extends InSession {
 }
 
 export interface AskRequest extends InSession {
-  readonly kind: 'flush' | 'totals' | 'streams' | 'dead-letters' | 'purge' | 'close'
+  readonly kind: 'flush' | 'totals' | 'streams' | 'dead-letters' | 'purge' | 'make-room' | 'news' | 'close'
 }
 
 export interface PauseRequest extends InSession {
@@ -74,6 +81,8 @@ export interface Welcome {
   readonly durability: Durability
   /** Names of the meters that the main process takes. */
   readonly meters: readonly string[]
+  readonly maxOutboxBytes: number
+  readonly overflow: 'reject-new' | 'drop-oldest'
 }
 
 /** To append: each group's own outcome, or 'again': an earlier request has not arrived, send all from there. */
@@ -90,6 +99,10 @@ export interface AnswerValues {
   streams: StreamSummary[]
   'dead-letters': DeadLetter[]
   purge: number
+  /** How many events gave way. */
+  'make-room': number
+  /** Answered when there is some. */
+  news: SenderNews
   close: undefined
   pause: undefined
   resume: undefined

@@ -14,6 +14,8 @@ export interface DiskRoomOptions {
 const LOOK_EVERY_MS = 2_000
 /** What is freed at once beyond what is needed. */
 const SLACK = 0.1
+/** Agents make room by themselves, and tell who listens; so much more than the limit only one that does not would store. */
+const HARD = 1.25
 
 /** How much the pages may store: by what the outbox holds, whatever they say that they hold. */
 export class DiskRoom {
@@ -29,20 +31,28 @@ export class DiskRoom {
   /** @throws MetertapError `outbox_full` when new events have to give way. */
   async admit(outbox: Outbox, accountTag: string, bytes: number): Promise<void> {
     const { maxOutboxBytes, maxDeadLetters, overflow } = this.#options
-    const isOver = () => this.#bytes + bytes > maxOutboxBytes
+    const limitBytes = overflow === 'drop-oldest' ? maxOutboxBytes * HARD : maxOutboxBytes
+    const isOver = () => this.#bytes + bytes > limitBytes
     if (isOver() || this.#options.monotonic() - this.#lookedAtMs >= LOOK_EVERY_MS) await this.#look(outbox)
     if (this.#deadLetters > maxDeadLetters) throw full(`${this.#deadLetters} dead letters. See deadLetters().`)
-    if (isOver() && overflow === 'drop-oldest') await this.#makeRoom(outbox, accountTag, bytes)
+    if (isOver()) await this.makeRoom(outbox, accountTag, bytes)
     if (isOver()) throw full(`its ${maxOutboxBytes} bytes. Events leave once the relay is reached.`)
     this.#bytes += bytes
   }
 
-  /** Of one account only: a page must not push out another's. */
-  async #makeRoom(outbox: Outbox, accountTag: string, coming: number): Promise<void> {
-    const { maxOutboxBytes, now } = this.#options
-    const bytes = Math.ceil(this.#bytes + coming - maxOutboxBytes * (1 - SLACK))
-    await outbox.dropOldest({ bytes, accountTag, reason: 'outbox_full', nowMs: now() })
+  /**
+   * Gives up the oldest events, where the policy says so and as far as there is need; resolves with how many. Of one
+   * account only: a page must not push out another's.
+   */
+  async makeRoom(outbox: Outbox, accountTag: string, comingBytes: number): Promise<number> {
+    const { maxOutboxBytes, overflow, now } = this.#options
     await this.#look(outbox)
+    const overBytes = this.#bytes + comingBytes - maxOutboxBytes
+    if (overflow !== 'drop-oldest' || overBytes <= 0) return 0
+    const bytes = Math.ceil(overBytes + maxOutboxBytes * SLACK)
+    const events = await outbox.dropOldest({ bytes, accountTag, reason: 'outbox_full', nowMs: now() })
+    await this.#look(outbox)
+    return events
   }
 
   async #look(outbox: Outbox): Promise<void> {

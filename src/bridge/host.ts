@@ -1,4 +1,4 @@
-import type { Outbox } from '../outbox/contract.ts'
+import type { Outbox, SenderNews } from '../outbox/contract.ts'
 import { MetertapError } from '../wire/errors.ts'
 import { answerAsk } from './asks.ts'
 import type {
@@ -119,6 +119,11 @@ export class BridgeHost {
     return senders.find((each) => each.processId === processId && each.frameId === frameId)
   }
 
+  /** Tells the account's pages. */
+  tell(accountTag: string, news: Partial<SenderNews>): void {
+    for (const session of this.#sessions.values()) if (session.accountTag === accountTag) session.news.add(news)
+  }
+
   /** The window is gone, or its process. */
   gone(senderId: number): void {
     for (const session of this.#of(senderId)) void this.#end(session)
@@ -147,8 +152,8 @@ export class BridgeHost {
     if (request.kind === 'append') return this.#append(session, request, wait)
     if (request.kind === 'close') return this.#bye(session)
     const { outbox, sending, rights, now } = this.#options
-    const mayForce = this.#visitors.of(sender.id).mayForce()
-    return wait().then(() => answerAsk({ outbox, sending, rights, now, session, mayForce }, request))
+    const mayForce = request.kind === 'flush' && this.#visitors.of(sender.id).mayForce()
+    return wait().then(() => answerAsk({ outbox, sending, rights, now, session, mayForce, room: this.#room }, request))
   }
 
   async #append(session: Session, request: AppendRequest, wait: () => Promise<void>): Promise<BridgeAnswer> {
@@ -160,8 +165,8 @@ export class BridgeHost {
   #welcome(sender: BridgeSender, id: string): Promise<Welcome> {
     const known = this.#find(sender, id)
     if (!known) this.#open(sender, id)
-    const { outbox, meters } = this.#options
-    return outbox().then(({ durability }) => ({ durability, meters: [...meters] }))
+    const { outbox, meters, maxOutboxBytes, overflow } = this.#options
+    return outbox().then(({ durability }) => ({ durability, meters: [...meters], maxOutboxBytes, overflow }))
   }
 
   #open(sender: BridgeSender, id: string): void {

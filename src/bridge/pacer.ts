@@ -19,13 +19,25 @@ export class Pacer {
     this.#asOfMs = options.monotonic()
   }
 
+  /** Takes one if there is one. */
+  tryTake(): boolean {
+    this.#refill()
+    if (this.#tokens < 1) return false
+    this.#tokens--
+    return true
+  }
+
   /** Takes so many, and gives the ms to wait before going on; 0 within the rate. */
   take(amount: number): number {
+    this.#refill()
+    this.#tokens -= amount
+    return this.#tokens >= 0 ? 0 : Math.ceil((-this.#tokens * 1_000) / this.#options.perSecond)
+  }
+
+  #refill(): void {
     const { monotonic, perSecond } = this.#options
     const nowMs = monotonic()
     this.#tokens = Math.min(perSecond * BURST_S, this.#tokens + ((nowMs - this.#asOfMs) * perSecond) / 1_000)
     this.#asOfMs = nowMs
-    this.#tokens -= amount
-    return this.#tokens >= 0 ? 0 : Math.ceil((-this.#tokens * 1_000) / perSecond)
   }
 }

@@ -53,7 +53,7 @@ const request = z.discriminatedUnion('kind', [
   }),
   z.strictObject({
     ...inSession,
-    kind: z.literal(['flush', 'totals', 'streams', 'dead-letters', 'purge', 'close']),
+    kind: z.literal(['flush', 'totals', 'streams', 'dead-letters', 'purge', 'make-room', 'news', 'close']),
   }),
   z.strictObject({ ...inSession, kind: z.literal(['pause', 'resume']), reason }),
   z.strictObject({ ...inSession, kind: z.literal(['retry-letters', 'delete-letters']), letters }),

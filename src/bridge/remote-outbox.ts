@@ -58,8 +58,9 @@ export function createRemoteOutbox(deps: RemoteOutboxDeps): RemoteOutbox {
     pause: (_tag, reason) => ask({ kind: 'pause', reason }),
     resume: (_tag, reason) => ask({ kind: 'resume', reason }),
     purge: () => ask({ kind: 'purge' }),
-    // The main process makes room by itself.
-    dropOldest: async () => 0,
+    // The main process sees for itself how much has to go.
+    dropOldest: () => ask({ kind: 'make-room' }),
+    news: () => ask({ kind: 'news' }),
     totals: () => ask({ kind: 'totals' }),
     streams: async () => (await ask({ kind: 'streams' })).map((each): StreamSummary => ({ ...each, accountTag: '' })),
     deadLetters: async () =>

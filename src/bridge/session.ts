@@ -3,6 +3,7 @@ import { MetertapError } from '../wire/errors.ts'
 import { checkTexts } from './check-texts.ts'
 import type { AppendAnswer, AppendRequest, BridgeSender, Outcome } from './contract.ts'
 import type { DiskRoom } from './disk-room.ts'
+import { NewsDesk } from './news-desk.ts'
 import { failed, ok } from './outcome.ts'
 import { bad } from './plain-data.ts'
 import { type Entry, StreamGuard } from './stream-guard.ts'
@@ -34,6 +35,7 @@ export class Session {
   /** Answers that the page may not have heard. */
   readonly #answers = new Map<number, Promise<AppendAnswer>>()
   readonly pauses = new Set<string>()
+  readonly news = new NewsDesk()
   #next = 0
   #last: Promise<unknown> = Promise.resolve()
   /** Set when the page may be gone, unset by its next word. */
@@ -74,6 +76,7 @@ export class Session {
 
   /** The page is gone: its windows become events. Resolves when they have. */
   async end(): Promise<void> {
+    this.news.release()
     await this.#last
     for (const release of this.#locks.values()) release()
     const streams = [...this.#locks.keys()]

@@ -41,7 +41,7 @@ class Visitor {
   }
 
   mayForce(): boolean {
-    return this.#forced.take(1) === 0
+    return this.#forced.tryTake()
   }
 }
 

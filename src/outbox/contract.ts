@@ -198,6 +198,15 @@ export interface RecordingOutbox {
   close(): Promise<void>
 }
 
+/** What became of an account's events, as its sender tells those who record. */
+export interface SenderNews {
+  /** Events that a relay said it holds. */
+  readonly received: number
+  readonly dead: readonly { readonly id: string; readonly code: string; readonly detail: string }[]
+  /** The newest. */
+  readonly trouble?: { readonly code: string; readonly detail: string } | undefined
+}
+
 /** An outbox that somebody else holds and sends: a Durable Object, Electron's main process. */
 export interface RemoteOutbox extends RecordingOutbox {
   /** Sends what waits of this account tag, now; resolves when nothing is left to send or sending has to wait. */
@@ -205,6 +214,8 @@ export interface RemoteOutbox extends RecordingOutbox {
   /** Stops, or goes on with, the sending of this account tag, for all who record into this outbox. */
   pause(accountTag: string, reason: string): Promise<void>
   resume(accountTag: string, reason: string): Promise<void>
+  /** Where the holder tells its news: resolves when there is some since the last call. Rejects when there will be none. */
+  readonly news?: () => Promise<SenderNews>
 }
 
 /**

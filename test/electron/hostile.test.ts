@@ -202,6 +202,7 @@ describe('what may be stored', () => {
         const { durable } = flood.agent.record(calls, { n })
         outcomes.push(await durable.catch((error: { code: string }) => error.code))
       }
+      await settle()
       const tags = (await world.outbox.streams()).map(({ accountTag, recorded, dropped }) => ({
         accountTag,
         recorded,
@@ -216,6 +217,22 @@ describe('what may be stored', () => {
     expect(dropping.outcomes).not.toContain('outbox_full')
     expect(dropping.bytes).toBeLessThanOrEqual(2_000)
     expect(dropping.tags).toContainEqual({ accountTag: 'account-1', recorded: 1, dropped: {} })
+  })
+
+  it('a page that makes no room by itself is stopped a little later', async () => {
+    const world = await electronWorld({ maxOutboxBytes: 2_000, overflow: 'drop-oldest' })
+    world.relay.faults.push(...Array.from({ length: 1_000 }, () => 'offline' as const))
+    const window = world.electron.openWindow()
+    await window.invoke(hello)
+    for (let serial = 0; serial < 300; serial++) {
+      const body = event(serial)
+      const segments = [{ stream, first: serial, count: 1, bytes: 0, body }]
+      const message = append(group({ segments, head: { recorded: serial + 1 } }))
+      expect(await window.invoke({ ...message, serial })).toMatchObject({ ok: true })
+      expect((await world.outbox.totals()).bytes).toBeLessThanOrEqual(2_500)
+    }
+    const [summary] = await world.outbox.streams()
+    expect(summary?.dropped['outbox_full']).toBeGreaterThan(200)
   })
 
   it('dead letters have an end, too', async () => {

@@ -1,0 +1,4 @@
+import { agentContract } from '../contract/agent.ts'
+import { electronHome } from '../support/electron-home.ts'
+
+agentContract(electronHome())
