@@ -17,6 +17,7 @@ import { createMetrics } from './operate/metrics.ts'
 import type { Reconciler } from './reconcile/contract.ts'
 import type { RelayStore } from './store/contract.ts'
 import { createAccessTokens } from './tokens/access-token.ts'
+import { grantSecrets } from './tokens/grant-secrets.ts'
 import { openKeyRing } from './tokens/key-ring.ts'
 import { createRevocations } from './tokens/revocations.ts'
 import { createGrantVerifier } from './tokens/verify-grant.ts'
@@ -77,7 +78,7 @@ export async function assemble(
     ...{ version: VERSION, inflate: inflateNode },
     rates: createRateLimits({ limits, clock, onRefusal: instruments.limited }),
     tokens: createAccessTokens({ keys, revocations, publicUrl, tenant, lifeS, clock, uuid }),
-    verifyGrant: createGrantVerifier({ store, secrets: secretsOf(settings), revocations, clock, log }),
+    verifyGrant: createGrantVerifier({ store, secrets: grantSecrets(settings.grants), revocations, clock, log }),
     verifySession: createSessionVerifier({ issuers: settings.sessions, revocations, fetch: deps.fetch, clock, log }),
   })
   const adminApp =
@@ -101,9 +102,4 @@ function backupInto(folder: string | undefined, store: RelayStore): ((file: stri
 
 function countBacklog(lanes: readonly { waiting: number; inDelivery: number }[]): number {
   return lanes.reduce((sum, { waiting, inDelivery }) => sum + waiting + inDelivery, 0)
-}
-
-function secretsOf({ grants }: RelaySettings): ReadonlyMap<string, Uint8Array> {
-  const encoder = new TextEncoder()
-  return new Map(grants.map(({ keyId, secret }) => [keyId, encoder.encode(secret)]))
 }

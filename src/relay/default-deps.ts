@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { RelaySettings } from './config/resolve-config.ts'
+import { keyDays } from './config/key-days.ts'
 import type { RelayDeps } from './deps.ts'
 import { createForwarder } from './forward/create-forwarder.ts'
 import { createUpstreamClient } from './forward/upstream-client.ts'
@@ -35,14 +35,6 @@ export function defaultDeps(given: Partial<RelayDeps>): RelayDeps {
     },
     ...deps,
   }
-}
-
-const DAY_MS = 86_400_000
-const DEFAULT_KEY_DAYS = 60
-
-/** Of two events with one key the second may come as late as events are taken, and the first as early. */
-function keyDays({ idempotencyWindowDays = DEFAULT_KEY_DAYS, limits }: RelaySettings): number {
-  return Math.max(idempotencyWindowDays, Math.ceil((limits.maxEventAgeMs + limits.maxEventAheadMs) / DAY_MS))
 }
 
 async function freeDiskBytes(path: string): Promise<number> {

@@ -5,11 +5,10 @@ import * as z from 'zod'
 import type { Meter } from '../../src/meter/contract.ts'
 import { createGrant, createRelay, type Relay, type RelayConfig, type RelayDeps } from '../../src/relay.ts'
 import { type Problem, problem, type WireAnswer, wireAnswer } from '../../src/wire/contract.ts'
+import { GRANT_SECRET, ORIGIN, PUBLIC_URL } from './addresses.ts'
 
-export const PUBLIC_URL = 'https://usage.example.com'
-export const ORIGIN = 'https://app.example.com'
-export const GRANT_SECRET = 'grant-secret-of-thirty-two-bytes-or-more'
-export const ADMIN_KEY = 'admin-key-of-thirty-two-bytes-or-more!!'
+export { ADMIN_KEY, GRANT_SECRET, ORIGIN, PUBLIC_URL } from './addresses.ts'
+
 export const NOW_MS = Date.UTC(2026, 10, 23, 12)
 export const STREAM = '0192d3a0-7b1c-7def-8abc-0123456789ab'
 export const OTHER_STREAM = '0192d3a0-7b1c-7def-8abc-0123456789ac'

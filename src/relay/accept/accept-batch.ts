@@ -7,7 +7,7 @@ import type { DailyCap } from '../limits/daily-cap.ts'
 import type { Log } from '../log.ts'
 import type { Instruments } from '../operate/instruments.ts'
 import { inSpan, type Tracer } from '../operate/tracing.ts'
-import { type HttpProblem, unavailable } from '../problem.ts'
+import { HttpProblem, unavailable } from '../problem.ts'
 import type { AcceptRequest, AcceptResult, RelayStore } from '../store/contract.ts'
 import { type Judgement, judge } from './judge.ts'
 import type { StreamSeq } from './judge-place.ts'
@@ -84,6 +84,7 @@ function createCommit(deps: AcceptBatchDeps): (request: AcceptRequest) => Promis
         onCommit(Math.max(0, clock() - begunMs))
         return result
       } catch (error) {
+        if (error instanceof HttpProblem) throw error
         log('error', 'store_failed', { error })
         throw storeFailed()
       }

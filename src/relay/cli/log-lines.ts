@@ -1,5 +1,5 @@
 import pino from 'pino'
-import { MetertapError } from '../../wire/errors.ts'
+import { describeError } from '../describe-error.ts'
 import type { Log } from '../log.ts'
 import type { LogFormat } from './args.ts'
 
@@ -33,14 +33,6 @@ function createPlainLog(write: (line: string) => void, clock: () => number): Log
     )
     write(`${[new Date(clock()).toISOString(), level, event, ...pairs].join(' ')}\n`)
   }
-}
-
-/** An error as its name, message, code and causes; other fields of an error may hold what must not be logged. */
-export function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return typeof error === 'string' ? error : 'unknown'
-  const code = error instanceof MetertapError ? error.code : (error as NodeJS.ErrnoException).code
-  const text = `${error.name}${code === undefined ? '' : ` [${code}]`}: ${error.message}`
-  return error.cause === undefined ? text : `${text} (cause: ${describeError(error.cause)})`
 }
 
 function flattenAll(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -1,9 +1,10 @@
 import type { RelayConfig } from '../config/define-config.ts'
 import { createRelay, type Relay } from '../create-relay.ts'
+import { describeError } from '../describe-error.ts'
 import type { Command } from './args.ts'
 import type { CliHost } from './host.ts'
 import { loadConfig } from './load-config.ts'
-import { createLog, describeError } from './log-lines.ts'
+import { createLog } from './log-lines.ts'
 
 type RelayCommand = Extract<Command, { kind: 'relay' }>
 

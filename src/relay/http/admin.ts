@@ -12,7 +12,7 @@ import { type AdminDeskDeps, createAdminDesk, parseLimit } from './admin-desk.ts
 import { createBareApp, type Reporting } from './app.ts'
 import { createDeadLetterRoutes, type DeadLetterDeps } from './dead-letter-routes.ts'
 import type { RelayEnv } from './env.ts'
-import { createOperationRoutes } from './operation-routes.ts'
+import { createOperationRoutes, type OperationDeps } from './operation-routes.ts'
 import { bearer } from './read-token.ts'
 
 export interface AdminDeps extends Reporting, Omit<DeadLetterDeps, 'desk'>, Pick<AdminDeskDeps, 'inflate'> {
@@ -20,11 +20,16 @@ export interface AdminDeps extends Reporting, Omit<DeadLetterDeps, 'desk'>, Pick
   readonly tenant: string
   readonly backup: ((file: string) => Promise<void>) | undefined
   readonly version: string
-  readonly store: RelayStore
+  readonly store: Pick<
+    RelayStore,
+    'totals' | 'backlog' | 'ledger' | 'gaps' | 'revocations' | 'revoke' | 'revokedBefore'
+  > &
+    DeadLetterDeps['store'] &
+    OperationDeps['store']
   readonly forwarder: ForwarderDesk
-  readonly reconciler: Reconciler
+  readonly reconciler: Reconciler | undefined
   readonly keys: KeyRing
-  readonly metrics: Metrics
+  readonly metrics: Pick<Metrics, 'render'>
 }
 
 const revocation = z.strictObject({

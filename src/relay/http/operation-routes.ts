@@ -21,7 +21,8 @@ export interface OperationDeps {
     | 'backlog'
   >
   readonly forwarder: ForwarderDesk
-  readonly reconciler: Reconciler
+  /** Undefined where the relay cannot reconcile. */
+  readonly reconciler: Reconciler | undefined
   readonly tenant: string
   /** Writes a backup of that name; undefined where the operator has named no place for them. */
   readonly backup: ((file: string) => Promise<void>) | undefined
@@ -103,6 +104,7 @@ export function createOperationRoutes(deps: OperationDeps): Hono<RelayEnv> {
 
   routes.post('/v1/reconcile', async (c) => {
     const { sinceMs } = await read(c.req.raw, reconcile, 'Send {}, or {"sinceMs": …} to look further back.')
+    if (reconciler === undefined) throw new HttpProblem('conflict', 'This relay does not reconcile: see its guide.')
     const report = await ask(() => reconciler.run(sinceMs === undefined ? {} : { sinceMs }))
     forwarder.wake()
     return c.json({ report })

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import { $ZodType, toJSONSchema } from 'zod/v4/core'
 import { problem, wireAnswer, wireBatch } from '../../wire/contract.ts'
 import { PROBLEMS, type ProblemCode } from '../problem.ts'
 import { AGENT_PATHS } from './openapi-agents.ts'
@@ -40,8 +40,8 @@ export function openApi(api: 'agents' | 'operator', about: { url: string; versio
   }
 }
 
-function toSchema(schema: z.core.$ZodType): Record<string, unknown> {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input' })
+function toSchema(schema: $ZodType): Record<string, unknown> {
+  const { $schema: _, ...rest } = toJSONSchema(schema, { io: 'input' })
   return rest
 }
 
@@ -57,7 +57,7 @@ function describe({ id, summary, isOpen, parameters, body, answer, problems }: O
 }
 
 function content({ type = 'application/json', schema }: { type?: string; schema: unknown }): Record<string, unknown> {
-  return { [type]: { schema: schema instanceof z.core.$ZodType ? toSchema(schema) : schema } }
+  return { [type]: { schema: schema instanceof $ZodType ? toSchema(schema) : schema } }
 }
 
 /** One answer for each status, which names the codes. */

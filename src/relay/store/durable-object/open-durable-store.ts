@@ -79,6 +79,14 @@ export function openDurableStore(options: DurableStoreOptions): RelayStore {
   }
 }
 
+/**
+ * Ends the claims of deliveries that an earlier instance of the object left: it is gone, since there is never more than
+ * one. What it had begun stays in doubt.
+ */
+export function endEarlierClaims(storage: DurableObjectSql): void {
+  durableObjectSqlite(storage).prepare('UPDATE deliveries SET lease_until_ms = 0 WHERE lease_until_ms > 0').run()
+}
+
 /** The engine keeps `user_version` to itself, so the version has a table. */
 function migrateObject(db: Sqlite): void {
   db.exec(

@@ -1,0 +1,108 @@
+import type { Hono } from 'hono'
+import { MetertapError } from '../../wire/errors.ts'
+import { createAcceptBatch } from '../accept/accept-batch.ts'
+import { createAdminApp } from '../http/admin.ts'
+import { createApp, createBareApp } from '../http/app.ts'
+import type { RelayEnv } from '../http/env.ts'
+import { createWebInflate } from '../http/inflate-web.ts'
+import { createShares } from '../limits/budget.ts'
+import { createRateLimits } from '../limits/rate-limits.ts'
+import type { Log } from '../log.ts'
+import type { Instruments } from '../operate/instruments.ts'
+import { defaultTracer } from '../operate/tracing.ts'
+import { createAccessTokens } from '../tokens/access-token.ts'
+import { grantSecrets } from '../tokens/grant-secrets.ts'
+import { openKeyRing } from '../tokens/key-ring.ts'
+import { createRevocations } from '../tokens/revocations.ts'
+import { createGrantVerifier } from '../tokens/verify-grant.ts'
+import { createSessionVerifier } from '../tokens/verify-session.ts'
+import type { KeysFace, ShardFace } from './contract.ts'
+import { createEdgeMetrics } from './edge-metrics.ts'
+import type { EdgeSettings } from './edge-settings.ts'
+import { createRevocationCache } from './revocation-cache.ts'
+import { createShardedStore } from './sharded-store.ts'
+import { EDGE_VERSION } from './version.ts'
+
+export interface EdgeDeps {
+  readonly settings: EdgeSettings
+  readonly shards: readonly ShardFace[]
+  readonly keys: KeysFace
+  readonly fetch: typeof globalThis.fetch
+  readonly clock: () => number
+  readonly uuid: () => string
+  readonly log: Log
+}
+
+export interface EdgeApps {
+  readonly app: Hono<RelayEnv>
+  readonly adminApp: Hono<RelayEnv>
+}
+
+const DAY_MS = 86_400_000
+/** A Worker's own figures are Cloudflare's business; those of the ledger are rendered when asked for. */
+const SILENT: Instruments = {
+  request() {},
+  refused() {},
+  limited() {},
+  issued() {},
+  body() {},
+  batch() {},
+  commit() {},
+}
+
+/** Puts one isolate's apps together: it authenticates, reads and judges; a shard takes and forwards. */
+export async function assembleEdge(deps: EdgeDeps): Promise<EdgeApps> {
+  const { settings, shards, keys: keysObject, fetch, clock, uuid, log } = deps
+  const { limits, metersByName: meters, origins, publicUrl, tenant, tokenLifeS: lifeS, admin } = settings
+  await requireSameShards(keysObject, shards.length)
+  const cache = createRevocationCache(keysObject, clock)
+  const store = createShardedStore({ tenant, shards, keys: keysObject, revocations: cache })
+  const rotateAfterMs = settings.signingKeyDays * DAY_MS
+  const keys = await openKeyRing({ store, clock, rotateAfterMs, tokenLifeMs: lifeS * 1000 })
+  const revocations = createRevocations({ store, tenant, log })
+  const tracer = defaultTracer()
+  const inflate = createWebInflate(DecompressionStream)
+  const reporting = { log, tracer, clock, instruments: SILENT }
+  const acceptBatch = createAcceptBatch({
+    ...{ store, meters, limits, ...reporting },
+    // The shard knows the account's whole day, and wakes its own lanes.
+    cap: { isReached: async () => false, note: () => {} },
+    onCommit: () => {},
+    wake: () => {},
+  })
+  const app = createApp({
+    ...{ ...reporting, store, keys, publicUrl, origins, limits, acceptBatch, inflate },
+    pressure: { check: () => {} },
+    openBytes: {
+      known: createShares(limits.maxOpenBytes, Math.max(limits.maxBodyBytes, limits.maxOpenBytes / 2)),
+      unknown: createShares(limits.maxOpenBytes / 4, limits.maxOpenBytes / 8),
+    },
+    isStopping: () => false,
+    version: EDGE_VERSION,
+    rates: createRateLimits({ limits, clock, onRefusal: () => {} }),
+    tokens: createAccessTokens({ keys, revocations, publicUrl, tenant, lifeS, clock, uuid }),
+    verifyGrant: createGrantVerifier({ store, secrets: grantSecrets(settings.grants), revocations, clock, log }),
+    verifySession: createSessionVerifier({ issuers: settings.sessions, revocations, fetch, clock, log }),
+  })
+  const forwarder = {
+    wake: async (lane?: string) => await Promise.all(shards.map((shard) => shard.wake(lane))),
+    stats: async () => (await Promise.all(shards.map((shard) => shard.stats()))).flat(),
+  }
+  const adminApp =
+    admin === undefined
+      ? createBareApp(reporting, 'Give the relay an admin key first: the secret METERTAP_ADMIN_KEY.')
+      : createAdminApp({
+          ...{ ...reporting, store, forwarder, keys, tenant, meters, limits, inflate },
+          ...{ adminKey: admin.key, reconciler: undefined, backup: undefined, version: EDGE_VERSION },
+          metrics: createEdgeMetrics({ store, shards }),
+        })
+  return { app, adminApp }
+}
+
+/** With another number of shards accounts would move to objects that do not know their streams, and be billed twice. */
+async function requireSameShards(keys: KeysFace, count: number): Promise<void> {
+  const known = await keys.fixShards(count)
+  if (known === count) return
+  const message = `The relay was begun with ${known} shards, and now has ${count}: their number stays for good.`
+  throw new MetertapError('bad_option', message, { known, shards: count })
+}

@@ -1,0 +1,44 @@
+import type { ShardFace } from './contract.ts'
+import type { ShardedStore } from './sharded-store.ts'
+
+const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+
+/** What can be told of all shards together, in the Prometheus text format and under the names of the relay's own metrics. */
+export function createEdgeMetrics({
+  store,
+  shards,
+}: {
+  readonly store: Pick<ShardedStore, 'totals' | 'backlog'>
+  readonly shards: readonly ShardFace[]
+}): { render(): Promise<{ readonly text: string; readonly contentType: string }> } {
+  return {
+    async render() {
+      const [{ streams, ...states }, lanes, bytes] = await Promise.all([
+        store.totals(),
+        store.backlog(),
+        Promise.all(shards.map((shard) => shard.storedBytes())),
+      ])
+      const ledger = Object.entries(states).map(([state, count]) => [`{state="${state}"}`, count] as const)
+      const backlog = lanes.flatMap(({ lane, waiting, inDelivery }) => [
+        [`{lane="${lane}",state="waiting"}`, waiting] as const,
+        [`{lane="${lane}",state="in_delivery"}`, inDelivery] as const,
+      ])
+      const text = [
+        gauge('ledger_streams', 'Streams in the ledger.', [['', streams]]),
+        gauge('ledger_events', 'Numbers of all streams, by where they are.', ledger),
+        gauge('backlog_events', 'Stored events not yet accepted upstream.', backlog),
+        gauge(
+          'shard_bytes',
+          'Size of each shard.',
+          bytes.map((size, i) => [`{shard="${i}"}`, size] as const),
+        ),
+      ]
+      return { text: text.join(''), contentType: CONTENT_TYPE }
+    },
+  }
+}
+
+function gauge(name: string, help: string, values: readonly (readonly [labels: string, value: number])[]): string {
+  const lines = values.map(([labels, value]) => `metertap_${name}${labels} ${value}\n`)
+  return `# HELP metertap_${name} ${help}\n# TYPE metertap_${name} gauge\n${lines.join('')}`
+}
