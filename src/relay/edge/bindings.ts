@@ -21,23 +21,48 @@ export function shardName(number: number): string {
 
 /** Errors: MetertapError bad_option that names the missing binding and how to add it. */
 export function findShards(env: object, count: number): ShardFace[] {
-  const namespace = find<ShardFace>(env, BINDINGS.shard)
-  return Array.from({ length: count }, (_, number) => namespace.get(namespace.idFromName(shardName(number))))
+  const shard = find<ShardFace>(env, BINDINGS.shard)
+  return Array.from({ length: count }, (_, number): ShardFace => {
+    const stub = () => shard(shardName(number))
+    return {
+      accept: (request) => stub().accept(request),
+      ask: (method, parameters) => stub().ask(method, parameters),
+      wake: (lane) => stub().wake(lane),
+      stats: () => stub().stats(),
+      storedBytes: () => stub().storedBytes(),
+    }
+  })
 }
 
 export function findKeys(env: object): KeysFace {
-  const namespace = find<KeysFace>(env, BINDINGS.keys)
-  return namespace.get(namespace.idFromName('keys'))
+  const keys = find<KeysFace>(env, BINDINGS.keys)
+  const stub = () => keys('keys')
+  return {
+    readSecret: (name) => stub().readSecret(name),
+    keepSecret: (name, value) => stub().keepSecret(name, value),
+    swapSecret: (name, before, after) => stub().swapSecret(name, before, after),
+    revoke: (revocation) => stub().revoke(revocation),
+    revocations: (version) => stub().revocations(version),
+    fixShards: (count) => stub().fixShards(count),
+    check: () => stub().check(),
+  }
 }
 
 export function findGate(env: object): GateFace {
-  const namespace = find<GateFace>(env, BINDINGS.gate)
-  return namespace.get(namespace.idFromName('gate'))
+  const gate = find<GateFace>(env, BINDINGS.gate)
+  const stub = () => gate('gate')
+  return {
+    token: () => stub().token(),
+    discard: (token) => stub().discard(token),
+    take: (want) => stub().take(want),
+    hold: (ms) => stub().hold(ms),
+  }
 }
 
-function find<Face>(env: object, name: string): Namespace<Face> {
-  const found = (env as Record<string, unknown>)[name] as Partial<Namespace<Face>> | undefined
-  if (typeof found?.idFromName === 'function') return found as Namespace<Face>
+/** Gives the function that makes a stub. A stub belongs to the request in which it was made, so each call makes its own. */
+function find<Face>(env: object, name: string): (object: string) => Face {
+  const found = (env as Record<string, unknown>)[name] as Namespace<Face> | undefined
+  if (typeof found?.idFromName === 'function') return (object) => found.get(found.idFromName(object))
   const entry = `{ "name": "${name}", "class_name": "${CLASSES[name]}" }`
   const advice = `add ${entry} to durable_objects.bindings in wrangler.jsonc, and the class to new_sqlite_classes.`
   throw new MetertapError('bad_option', `The Durable Object binding ${name} is missing: ${advice}`, { binding: name })

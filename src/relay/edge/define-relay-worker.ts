@@ -13,7 +13,9 @@ import { createWorkerLog } from './worker-log.ts'
 
 /** What a Worker's module exports: the handler as its default, the classes by their names. */
 export interface RelayWorker {
-  readonly worker: { fetch(request: Request, env: object): Promise<Response> }
+  readonly worker: {
+    fetch(request: Request, env: object, context: { waitUntil(promise: Promise<unknown>): void }): Promise<Response>
+  }
   readonly UsageShard: DurableObjectClass
   readonly UsageKeys: DurableObjectClass
   readonly UsageGate: DurableObjectClass
@@ -147,20 +149,27 @@ export function defineRelayWorker(options: RelayWorkerOptions | ((env: object) =
   }
 
   const worker = {
-    async fetch(request: Request, env: object): Promise<Response> {
-      try {
-        const { app, adminApp } = await appsOf(env)
-        const url = new URL(request.url)
-        if (url.pathname !== ADMIN_PREFIX && !url.pathname.startsWith(`${ADMIN_PREFIX}/`)) {
-          return await app.fetch(request, { address: request.headers.get('cf-connecting-ip') ?? undefined })
-        }
-        url.pathname = url.pathname.slice(ADMIN_PREFIX.length) || '/'
-        return await adminApp.fetch(new Request(url, request), {})
-      } catch (error) {
-        log('error', 'relay_failed', { error: describeError(error) })
-        return problemResponse(new HttpProblem('internal', "The relay is not set up right: its Worker's log says why."))
-      }
+    fetch(request: Request, env: object, context: { waitUntil(promise: Promise<unknown>): void }): Promise<Response> {
+      const answering = answer(request, env)
+      // What an isolate reads for all (keys, revocations) must not end with the client that happened to ask first.
+      context.waitUntil(answering)
+      return answering
     },
+  }
+
+  async function answer(request: Request, env: object): Promise<Response> {
+    try {
+      const { app, adminApp } = await appsOf(env)
+      const url = new URL(request.url)
+      if (url.pathname !== ADMIN_PREFIX && !url.pathname.startsWith(`${ADMIN_PREFIX}/`)) {
+        return await app.fetch(request, { address: request.headers.get('cf-connecting-ip') ?? undefined })
+      }
+      url.pathname = url.pathname.slice(ADMIN_PREFIX.length) || '/'
+      return await adminApp.fetch(new Request(url, request), {})
+    } catch (error) {
+      log('error', 'relay_failed', { error: describeError(error) })
+      return problemResponse(new HttpProblem('internal', "The relay is not set up right: its Worker's log says why."))
+    }
   }
   return { worker, UsageShard, UsageKeys, UsageGate }
 }

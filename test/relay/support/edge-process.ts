@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { build } from 'esbuild'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import { ADMIN_KEY, GRANT_SECRET } from '../../support/addresses.ts'
@@ -19,7 +20,7 @@ const bundle = await build({
 const object = (className: string) => ({ className, useSQLite: true })
 const options = convertV4MiniflareOptions({
   ...{ modules: true, script: bundle.outputFiles[0]?.text ?? '', compatibilityDate: '2026-06-01', cf: false },
-  ...{ host: '127.0.0.1', port: 0, durableObjectsPersist: folder },
+  ...{ host: '127.0.0.1', port: 0, handleRuntimeStdio: drain },
   durableObjects: {
     USAGE_SHARD: object('UsageShard'),
     USAGE_KEYS: object('UsageKeys'),
@@ -30,10 +31,18 @@ const options = convertV4MiniflareOptions({
     ...{ METERTAP_GRANT_SECRET_APP: GRANT_SECRET, METERTAP_ADMIN_KEY: ADMIN_KEY },
   },
 })
-const server = new Miniflare(options)
+const server = new Miniflare({ ...options, resourcePersistencePath: folder })
 const url = (await server.ready).origin
 process.stdout.write(`${JSON.stringify({ url, adminUrl: `${url}/admin`, pid: workerdPid() })}\n`)
 process.on('SIGTERM', () => server.dispose().then(() => process.exit(0)))
+
+/** The relay's own log says what the upstream's faults did; METERTAP_SHOW_LOG=1 shows it. */
+function drain(stdout: Readable, stderr: Readable): void {
+  for (const stream of [stdout, stderr]) {
+    if (process.env.METERTAP_SHOW_LOG) stream.pipe(process.stderr)
+    else stream.resume()
+  }
+}
 
 /** workerd is this process's child. */
 function workerdPid(): number {

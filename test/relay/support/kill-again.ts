@@ -6,6 +6,8 @@ import { ADMIN_KEY } from '../../support/relay-fixture.ts'
 export interface Addresses {
   readonly url: string
   readonly adminUrl: string
+  /** A process behind the one that was started; it dies with it. */
+  readonly pid?: number
 }
 
 /** One relay after the other on one database. */
@@ -22,6 +24,15 @@ export interface MortalRelay {
 }
 
 export function createMortalRelay(database: string, upstream: string): MortalRelay {
+  return createMortal('killed-relay.ts', [database, upstream])
+}
+
+/** The edge relay in workerd: its objects live in the folder. */
+export function createMortalEdge(folder: string, upstream: string, shards = 2): MortalRelay {
+  return createMortal('edge-process.ts', [folder, upstream, String(shards)])
+}
+
+function createMortal(script: string, parameters: readonly string[]): MortalRelay {
   let child: ChildProcess | undefined
   let current: Addresses | undefined
   const waiting: ((addresses: Addresses) => void)[] = []
@@ -45,10 +56,12 @@ export function createMortalRelay(database: string, upstream: string): MortalRel
 
   async function end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
     const dying = child
+    const behind = current?.pid
     current = undefined
     child = undefined
     if (!dying) return null
     const exit = once(dying, 'exit')
+    if (behind !== undefined && signal === 'SIGKILL') process.kill(behind, signal)
     dying.kill(signal)
     const [code] = await exit
     return code
@@ -57,8 +70,8 @@ export function createMortalRelay(database: string, upstream: string): MortalRel
   return {
     addresses,
     start() {
-      const script = join(import.meta.dirname, 'killed-relay.ts')
-      child = spawn(process.execPath, [script, database, upstream], { stdio: ['ignore', 'pipe', 'inherit'] })
+      const path = join(import.meta.dirname, script)
+      child = spawn(process.execPath, [path, ...parameters], { stdio: ['ignore', 'pipe', 'inherit'] })
       return { listens: read(child) }
     },
     async kill() {

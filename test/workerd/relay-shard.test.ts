@@ -1,0 +1,158 @@
+import { env, runInDurableObject } from 'cloudflare:test'
+import { describe, expect, test } from 'vitest'
+import { type EdgeSettings, resolveEdgeSettings } from '../../src/relay/edge/edge-settings.ts'
+import { createGate } from '../../src/relay/edge/gate.ts'
+import { createShard, type Shard, type ShardStorage } from '../../src/relay/edge/shard.ts'
+import { events, request, streamId } from '../contract/relay-store-kit.ts'
+
+const NOW_MS = 1_700_000_200_000
+const settings = resolveEdgeSettings(
+  {
+    publicUrl: 'https://usage.example.com',
+    meters: [
+      {
+        meter: {
+          name: 'api_calls',
+          schema: { '~standard': { validate: (value: unknown) => ({ value }) } } as never,
+          options: {},
+        },
+        upstream: { meterGlobalId: 'calls', fields: { Id: 'id', Account: 'account' } },
+      },
+    ],
+    upstream: { restBase: 'https://rest.zuora.com', clientId: 'id', clientSecret: 'secret' },
+    grants: [{ keyId: 'app', secret: 'grant-secret-of-thirty-two-bytes-or-more' }],
+    origins: [],
+    lingerMs: 0,
+  },
+  {},
+)
+
+let objects = 0
+
+/** A shard whose time is told by the test, and which is evicted as often as the test likes. */
+interface Bed {
+  nowMs: number
+  alarmAtMs: number | undefined
+  readonly calls: { readonly trackId: string; readonly ids: string[] }[]
+  /** Calls of the upstream that fail from now on. */
+  failing: number
+  /** Calls of the upstream are never answered. */
+  isHanging: boolean
+  logs: string[]
+  /** What a new instance of the object would be. */
+  restart(more?: Partial<EdgeSettings>): Shard
+}
+
+function inside(work: (bed: Bed) => Promise<void>): Promise<void> {
+  const stub = env.STOREROOM.get(env.STOREROOM.idFromName(`shard-${objects++}`))
+  return runInDurableObject(stub, async (_, { storage }) => {
+    const bed: Bed = { nowMs: NOW_MS, alarmAtMs: undefined, calls: [], failing: 0, isHanging: false, logs: [], restart }
+    const clock = () => bed.nowMs
+    const fetch = async (url: unknown, init?: RequestInit): Promise<Response> => {
+      if (String(url).endsWith('/oauth/token')) return Response.json({ access_token: 'token', expires_in: 3_599 })
+      const body = new Response(init?.body as BodyInit).body as ReadableStream<Uint8Array<ArrayBuffer>>
+      const rows = (await new Response(body.pipeThrough(new DecompressionStream('gzip'))).json()) as { Id: string }[]
+      const trackId = new Headers(init?.headers).get('zuora-track-id') as string
+      bed.calls.push({ trackId, ids: rows.map(({ Id }) => Id) })
+      if (bed.isHanging) return await new Promise(() => {})
+      return bed.failing-- > 0 ? new Response('', { status: 500 }) : Response.json({ success: true })
+    }
+    function restart(more: Partial<EdgeSettings> = {}): Shard {
+      const own: ShardStorage = {
+        sql: storage.sql,
+        transactionSync: (job) => storage.transactionSync(job),
+        transaction: (job) => storage.transaction(job),
+        async setAlarm(atMs) {
+          bed.alarmAtMs = atMs
+        },
+      }
+      const log = (_level: string, event: string) => void bed.logs.push(event)
+      const gate = createGate({ upstream: settings.upstream, clock, fetch: fetch as typeof globalThis.fetch })
+      return createShard({
+        ...{
+          storage: own,
+          settings: { ...settings, ...more },
+          gate,
+          fetch: fetch as typeof globalThis.fetch,
+          clock,
+          random: () => 0.5,
+          log,
+        },
+        uuid: () => crypto.randomUUID(),
+      })
+    }
+    await work(bed)
+  })
+}
+
+/** Rings the alarm at its time, of an object that was evicted before, until none is set; how often it rang. */
+async function ringAll(bed: Bed): Promise<number> {
+  let rings = 0
+  for (; bed.alarmAtMs !== undefined && rings < 500; rings++) {
+    bed.nowMs = Math.max(bed.nowMs, bed.alarmAtMs)
+    bed.alarmAtMs = undefined
+    await bed.restart().alarm()
+  }
+  return rings
+}
+
+describe('a shard', () => {
+  test('that is evicted before each alarm sends everything to an upstream that fails twenty times', () =>
+    inside(async (bed) => {
+      bed.failing = 20
+      const first = bed.restart()
+      await first.accept(request(events(0, 99), { receivedAtMs: NOW_MS }))
+      expect(bed.alarmAtMs).toBeLessThanOrEqual(NOW_MS + 1_000)
+      expect(await ringAll(bed)).toBeGreaterThan(6)
+      const good = bed.calls.slice(20).flatMap(({ ids }) => ids)
+      expect(bed.calls.length).toBeGreaterThan(20)
+      expect(good).toHaveLength(100)
+      expect(new Set(good).size).toBe(100)
+      const [totals] = [await bed.restart().ask('totals', [])]
+      expect(totals).toMatchObject({ received: 100, forwarded: 100 })
+      // Nothing waits: the object may sleep.
+      expect(bed.alarmAtMs).toBeUndefined()
+    }))
+
+  test('that is evicted in the middle of a call sends the same delivery again, with its next alarm', () =>
+    inside(async (bed) => {
+      bed.isHanging = true
+      await bed.restart().accept(request(events(0, 9), { receivedAtMs: NOW_MS }))
+      while (bed.calls.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+      bed.isHanging = false
+      await ringAll(bed)
+      const [lost, again, ...more] = bed.calls
+      expect(again).toEqual(lost)
+      expect(more).toEqual([])
+      expect(await bed.restart().ask('totals', [])).toMatchObject({ received: 10, forwarded: 10 })
+    }))
+
+  test('cuts what no row can hold into several, and sends all of it', () =>
+    inside(async (bed) => {
+      const shard = bed.restart()
+      // 5 MB in one batch, in texts that gzip cannot make small.
+      const data = () => JSON.stringify(Array.from({ length: 1_500 }, () => Math.random().toString(36)).join(''))
+      const list = events(0, 299).map((event) => ({ ...event, data: data() }))
+      expect(await shard.accept(request(list, { receivedAtMs: NOW_MS }))).toMatchObject({ stored: 300 })
+      await ringAll(bed)
+      expect(bed.calls.flatMap(({ ids }) => ids)).toHaveLength(300)
+      expect(await shard.ask('totals', [])).toMatchObject({ received: 300, forwarded: 300 })
+    }))
+
+  test('answers nothing that is not asked of shards', () =>
+    inside(async (bed) => {
+      await expect(async () => bed.restart().ask('secret' as never, [] as never)).rejects.toThrow('no such method')
+    }))
+
+  test('takes nothing while too much waits, and says so', () =>
+    inside(async (bed) => {
+      bed.failing = Number.POSITIVE_INFINITY
+      const shard = bed.restart({ limits: { ...settings.limits, maxBacklogEvents: 5 } })
+      await shard.accept(request(events(0, 9), { receivedAtMs: NOW_MS }))
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      bed.nowMs += 2_000
+      await shard.accept(request(events(10, 10), { receivedAtMs: NOW_MS }))
+      const refused = await shard.accept(request(events(0, 1, { stream: streamId(9) }), { receivedAtMs: NOW_MS }))
+      expect(refused).toMatchObject({ refused: { code: 'overloaded' } })
+    }))
+})
