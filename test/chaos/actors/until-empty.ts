@@ -1,0 +1,21 @@
+import { setTimeout as pause } from 'node:timers/promises'
+
+const LIMIT_MS = 120_000
+const LOOK_EVERY_MS = 300
+
+/**
+ * Asks until nothing waits.
+ * @throws Error that says what still waits, and the last trouble, when that takes longer than two minutes.
+ */
+export async function untilEmpty(
+  name: string,
+  look: () => Promise<{ waiting: number; trouble: string | undefined }>,
+): Promise<void> {
+  const endMs = performance.now() + LIMIT_MS
+  for (;;) {
+    const { waiting, trouble } = await look()
+    if (waiting === 0) return
+    if (performance.now() > endMs) throw new Error(`${name}: ${waiting} events still wait (last trouble: ${trouble}).`)
+    await pause(LOOK_EVERY_MS)
+  }
+}

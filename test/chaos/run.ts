@@ -1,0 +1,107 @@
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { browserActor } from './actors/browser.ts'
+import { networkActor } from './actors/network.ts'
+import { untilEmpty } from './actors/until-empty.ts'
+import { upstreamActor } from './actors/upstream.ts'
+import { Book } from './book.ts'
+import type { Actor, Strike, Verdict } from './contract.ts'
+import { judge } from './judge.ts'
+import { CHAOS_METER_ID } from './meter.ts'
+import { planStrikes } from './plan.ts'
+import { seededRandom } from './random.ts'
+import { startWorld, type World } from './world.ts'
+
+export interface ChaosOptions {
+  readonly seed: number
+  readonly durationMs: number
+  /** Names of actors that take part; the world itself always does. Default: all. */
+  readonly only?: readonly string[]
+  readonly onStrike?: (strike: Strike) => void
+  readonly onPhase?: (phase: string) => void
+}
+
+export interface ChaosResult extends Verdict {
+  readonly seed: number
+  readonly strikes: number
+  /** Strikes by actor and kind. */
+  readonly struck: Readonly<Record<string, number>>
+  /** Receipts that promised nothing. */
+  readonly inMemory: number
+  /** Where databases, profiles and outboxes are, when something is wrong. */
+  readonly folder?: string
+}
+
+/** The agents of a run: whoever records. */
+function agentsOf(world: World, book: Book): Actor[] {
+  const { origin, folder, proxy } = world
+  return ['browser'].map((name) =>
+    browserActor({ name, account: name, profile: join(folder, name), origin, relayUrl: proxy.url, book }),
+  )
+}
+
+/**
+ * Lets everything go wrong for a while, then lets it come to rest, and holds the ledgers against each other.
+ * Two runs with one seed get the same strikes at the same times; what the machine makes of them differs.
+ */
+export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
+  const { seed, durationMs, only, onPhase = () => {} } = options
+  const random = seededRandom(seed)
+  const book = new Book()
+  const world = await startWorld(seed)
+  const agents = agentsOf(world, book).filter(({ name }) => only?.includes(name) ?? true)
+  const actors = [...agents, world.relay, networkActor(world.proxy), upstreamActor(world.zuora)]
+  let verdict: Verdict | undefined
+  try {
+    await Promise.all(agents.map((agent) => agent.start()))
+    const plan = planStrikes({ durationMs, actors, random: random.fork('plan') })
+    onPhase(`${plan.length} strikes in ${Math.round(durationMs / 1_000)} s`)
+    await carryOut(plan, actors, options)
+    onPhase('coming to rest')
+    await comeToRest(world, actors, agents)
+    verdict = await hearAll(world, book)
+    const struck = countStrikes(plan)
+    const folder = verdict.ok ? {} : { folder: world.folder }
+    return { ...verdict, seed, strikes: plan.length, struck, inMemory: book.inMemory, ...folder }
+  } finally {
+    await Promise.allSettled(agents.map((agent) => agent.stop()))
+    await world.close(verdict?.ok === false)
+  }
+}
+
+/** Each actor takes its strikes one after the other; different actors' overlap. */
+async function carryOut(plan: readonly Strike[], actors: readonly Actor[], options: ChaosOptions): Promise<void> {
+  const startMs = performance.now()
+  const byActor = Map.groupBy(plan, ({ actor }) => actor)
+  const runs = actors.map(async (actor) => {
+    for (const strike of byActor.get(actor.name) ?? []) {
+      await pause(Math.max(0, strike.atMs - (performance.now() - startMs)))
+      options.onStrike?.(strike)
+      await actor.strike(strike.kind, seededRandom(strike.seed))
+    }
+  })
+  await Promise.all(runs)
+  await pause(Math.max(0, options.durationMs - (performance.now() - startMs)))
+}
+
+async function comeToRest({ relay }: World, actors: readonly Actor[], agents: readonly Actor[]): Promise<void> {
+  for (const actor of actors) if (!agents.includes(actor)) await actor.settle()
+  await Promise.all(agents.map((agent) => agent.settle()))
+  await untilEmpty('relay', async () => ({ waiting: await relay.onTheWay(), trouble: undefined }))
+}
+
+/** Nothing is on its way any more: stops the relay and reads all books. */
+async function hearAll({ relay, zuora }: World, book: Book): Promise<Verdict> {
+  await relay.stop()
+  const { ledger, problems } = await relay.autopsy()
+  const upstream = [...zuora.ledger.events(CHAOS_METER_ID)].map(({ UsageIdentifier }) => String(UsageIdentifier))
+  const buried = new Set(book.buried.keys())
+  const verdict = judge({ promised: book.promised.keys(), buried, ledger, upstream })
+  return { ...verdict, ok: verdict.ok && problems.length === 0, problems: [...problems, ...verdict.problems] }
+}
+
+function countStrikes(plan: readonly Strike[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const { actor, kind } of plan) counts[`${actor}: ${kind}`] = (counts[`${actor}: ${kind}`] ?? 0) + 1
+  return counts
+}
