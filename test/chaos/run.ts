@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { browserActor } from './actors/browser.ts'
 import { networkActor } from './actors/network.ts'
+import { nodeActor } from './actors/node.ts'
 import { untilEmpty } from './actors/until-empty.ts'
 import { upstreamActor } from './actors/upstream.ts'
 import { Book } from './book.ts'
@@ -35,9 +36,21 @@ export interface ChaosResult extends Verdict {
 /** The agents of a run: whoever records. */
 function agentsOf(world: World, book: Book): Actor[] {
   const { origin, folder, proxy } = world
-  return ['browser'].map((name) =>
-    browserActor({ name, account: name, profile: join(folder, name), origin, relayUrl: proxy.url, book }),
-  )
+  const relay = proxy.url
+  return [
+    browserActor({
+      name: 'browser',
+      account: 'browser',
+      profile: join(folder, 'browser'),
+      origin,
+      relayUrl: relay,
+      book,
+    }),
+    nodeActor({
+      ...{ name: 'node', account: 'node', folder: join(folder, 'node'), relay, book },
+      tokenUrl: `${origin}/token/node`,
+    }),
+  ]
 }
 
 /**
@@ -58,8 +71,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     onPhase(`${plan.length} strikes in ${Math.round(durationMs / 1_000)} s`)
     await carryOut(plan, actors, options)
     onPhase('coming to rest')
-    await comeToRest(world, actors, agents)
-    verdict = await hearAll(world, book)
+    const restless = await comeToRest(world, actors, agents)
+    verdict = withProblems(await hearAll(world, book), restless)
     const struck = countStrikes(plan)
     const folder = verdict.ok ? {} : { folder: world.folder }
     return { ...verdict, seed, strikes: plan.length, struck, inMemory: book.inMemory, ...folder }
@@ -84,10 +97,18 @@ async function carryOut(plan: readonly Strike[], actors: readonly Actor[], optio
   await pause(Math.max(0, options.durationMs - (performance.now() - startMs)))
 }
 
-async function comeToRest({ relay }: World, actors: readonly Actor[], agents: readonly Actor[]): Promise<void> {
+/** Makes everything whole and waits until nothing is on its way; who does not come to rest, as sentences. */
+async function comeToRest(world: World, actors: readonly Actor[], agents: readonly Actor[]): Promise<string[]> {
+  const { relay } = world
   for (const actor of actors) if (!agents.includes(actor)) await actor.settle()
-  await Promise.all(agents.map((agent) => agent.settle()))
-  await untilEmpty('relay', async () => ({ waiting: await relay.onTheWay(), trouble: undefined }))
+  const settled = await Promise.allSettled(agents.map((agent) => agent.settle()))
+  const empty = untilEmpty('relay', async () => ({ waiting: await relay.onTheWay(), trouble: undefined }))
+  settled.push(...(await Promise.allSettled([empty])))
+  return settled.flatMap((each) => (each.status === 'rejected' ? [String(each.reason)] : []))
+}
+
+function withProblems(verdict: Verdict, problems: readonly string[]): Verdict {
+  return { ...verdict, ok: verdict.ok && problems.length === 0, problems: [...problems, ...verdict.problems] }
 }
 
 /** Nothing is on its way any more: stops the relay and reads all books. */
@@ -96,8 +117,7 @@ async function hearAll({ relay, zuora }: World, book: Book): Promise<Verdict> {
   const { ledger, problems } = await relay.autopsy()
   const upstream = [...zuora.ledger.events(CHAOS_METER_ID)].map(({ UsageIdentifier }) => String(UsageIdentifier))
   const buried = new Set(book.buried.keys())
-  const verdict = judge({ promised: book.promised.keys(), buried, ledger, upstream })
-  return { ...verdict, ok: verdict.ok && problems.length === 0, problems: [...problems, ...verdict.problems] }
+  return withProblems(judge({ promised: book.promised.keys(), buried, ledger, upstream }), problems)
 }
 
 function countStrikes(plan: readonly Strike[]): Record<string, number> {

@@ -11,3 +11,13 @@ export interface RelayProcessOptions {
   readonly adminKey: string
   readonly origin: string
 }
+
+/** What a recording Node process is told at its start. */
+export interface NodeAgentProcessOptions {
+  readonly folder: string
+  readonly relay: string
+  readonly account: string
+  readonly tokenUrl: string
+  /** How far its clock is off. */
+  readonly clockMs: number
+}

@@ -1,0 +1,63 @@
+/**
+ * A Node process that records on and on, and will be killed. Prints one line of JSON when it is ready; then
+ * `promise <durability> <ids>`, `bury <id> <code>`, and in answer to `waiting`: `waiting <events> <trouble>`.
+ * Reads `clock <ms>` (shift by), `rest` (record no more) and `waiting`.
+ * Usage: node node-agent.ts <JSON of NodeAgentProcessOptions>
+ */
+import { createInterface } from 'node:readline'
+import { createAgent } from '../../../src/node.ts'
+import { chaosEvents } from '../meter.ts'
+import type { NodeAgentProcessOptions } from './contract.ts'
+
+const { folder, relay, account, tokenUrl, clockMs } = JSON.parse(process.argv[2] ?? '{}') as NodeAgentProcessOptions
+const BURSTS = [1, 1, 2, 5, 20, 100]
+const MEAN_PAUSE_MS = 100
+
+let offsetMs = clockMs
+const realNow = Date.now
+Date.now = () => realNow() + offsetMs
+
+const usage = createAgent({
+  ...{ folder, relay, account, meters: [chaosEvents], flushIntervalMs: 500, requestTimeoutMs: 5_000 },
+  token: async () => {
+    const answer = await fetch(tokenUrl)
+    if (!answer.ok) throw new Error(`Status ${answer.status}`)
+    return answer.text()
+  },
+})
+const say = (line: string) => void process.stdout.write(`${line}\n`)
+usage.on('deadletter', ({ id, code }) => say(`bury ${id} ${code}`))
+
+let isRecording = true
+let n = 0
+
+async function burst(count: number): Promise<void> {
+  const receipts = Array.from({ length: count }, () =>
+    usage.record(chaosEvents, { n: n++, pad: 'x'.repeat(Math.floor(Math.random() * 200)) }),
+  )
+  const told = await Promise.all(receipts.map(async ({ id, durable }) => [await durable.catch(() => 'none'), id]))
+  for (const [durability, list] of Map.groupBy(told, ([durability]) => durability)) {
+    const ids = list.flatMap(([, id]) => id ?? [])
+    if (durability !== 'none' && ids.length > 0) say(`promise ${durability} ${ids.join(',')}`)
+  }
+}
+
+function goOn(): void {
+  if (isRecording) void burst(BURSTS[Math.floor(Math.random() * BURSTS.length)] ?? 1)
+  setTimeout(goOn, Math.random() * 2 * MEAN_PAUSE_MS)
+}
+
+async function tellWaiting(): Promise<void> {
+  await usage.flush()
+  const { waiting, storing, lastTrouble } = usage.stats()
+  say(`waiting ${waiting + storing} ${lastTrouble?.code}`)
+}
+
+createInterface({ input: process.stdin }).on('line', (line) => {
+  const [command, value] = line.split(' ')
+  if (command === 'clock') offsetMs += Number(value)
+  else if (command === 'rest') isRecording = false
+  else if (command === 'waiting') void tellWaiting()
+})
+say('{}')
+goOn()
