@@ -7,6 +7,8 @@ export class FakeChannels {
   readonly #open = new Map<string, Set<(message: PeerMessage) => void>>()
   /** Everything that was said. */
   readonly said: PeerMessage[] = []
+  /** Nobody hears anything any more. */
+  isDeaf = false
 
   open(name: string, onMessage: (message: PeerMessage) => void): ReturnType<Runtime['openChannel']> {
     const members = this.#open.get(name) ?? new Set()
@@ -15,6 +17,7 @@ export class FakeChannels {
       post: (message) => {
         if (!members.has(onMessage)) throw new DOMException('The channel is closed.', 'InvalidStateError')
         this.said.push(message)
+        if (this.isDeaf) return
         for (const other of members) if (other !== onMessage) setImmediate(() => other(structuredClone(message)))
       },
       close: () => void members.delete(onMessage),

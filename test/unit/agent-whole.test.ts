@@ -7,7 +7,7 @@ import type { Outbox } from '../../src/outbox/contract.ts'
 import { openIdbOutbox } from '../../src/outbox/idb/open.ts'
 import { createMemoryOutbox } from '../../src/outbox/memory/open.ts'
 import { MetertapError } from '../../src/wire/errors.ts'
-import { bills, calls, streamOf, world } from '../support/agent-world.ts'
+import { bills, calls, sharedOutbox, streamOf, world } from '../support/agent-world.ts'
 import { deferred, failure, settle } from '../support/fake-clock.ts'
 import { fakeRuntime } from '../support/fake-runtime.ts'
 import { outboxDouble } from '../support/outbox-double.ts'
@@ -564,6 +564,21 @@ describe('agents of one origin', () => {
     expect(sent, 'a lease keeps the same events from travelling twice').toHaveLength(40)
     const [x, y] = pages.map(({ agent }) => agent.stats().accepted)
     expect((x ?? 0) + (y ?? 0)).toBe(40)
+  })
+
+  test('without locks and without a channel: flush() also finds out what others have sent', async () => {
+    const w = world()
+    const outbox = sharedOutbox()
+    const [a, b] = [await w.open({}, { outbox, locks: false }), await w.open({}, { outbox, locks: false })]
+    // As between processes, which have no channel.
+    w.channels.isDeaf = true
+    a.agent.record(calls, { n: 1 })
+    await settle()
+    await b.agent.flush()
+    expect(w.relay.events.size).toBe(1)
+    expect(a.agent.stats().waiting).toBe(1)
+    await a.agent.flush()
+    expect(a.agent.stats().waiting).toBe(0)
   })
 
   test('of two accounts never send each other’s events', async () => {
