@@ -25,6 +25,7 @@ const executable = {
 const entries = {
   index: 'src/index.ts',
   node: 'src/node.ts',
+  worker: 'src/worker.ts',
   'electron-main': 'src/electron-main.ts',
   'electron-preload': 'src/electron-preload.ts',
   'electron-renderer': 'src/electron-renderer.ts',

@@ -86,7 +86,10 @@ export default defineConfig({
             main: './test/workerd/worker.ts',
             miniflare: {
               compatibilityDate: '2026-06-01',
-              durableObjects: { STOREROOM: { className: 'Storeroom', useSQLite: true } },
+              durableObjects: {
+                STOREROOM: { className: 'Storeroom', useSQLite: true },
+                USAGE_OUTBOX: { className: 'TestOutbox', useSQLite: true },
+              },
             },
           }),
         ],

@@ -9,8 +9,14 @@ import { createClockEvidence } from './clock-evidence.ts'
 import { createDeliver, type DeliverHooks } from './deliver.ts'
 import type { Settings } from './options.ts'
 
+/** The settings that sending needs. */
+export type DeliverySettings = Pick<
+  Settings,
+  'relay' | 'account' | 'overflow' | 'maxBatchBytes' | 'maxBatchEvents' | 'requestTimeoutMs'
+>
+
 export interface DeliveryOptions {
-  readonly settings: Settings
+  readonly settings: DeliverySettings
   readonly runtime: Runtime
   readonly tokens: TokenSource
   readonly outbox: Outbox

@@ -17,17 +17,24 @@ export interface Backoff {
  * Exponential backoff with full jitter
  * (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
  */
-export function createBackoff({ random, baseMs = 1_000, capMs = 60_000 }: BackoffOptions): Backoff {
+export function createBackoff(options: BackoffOptions): Backoff {
   let failures = 0
   return {
-    next(atLeastMs = 0) {
-      const ceilingMs = Math.min(capMs, baseMs * 2 ** Math.min(failures++, 30))
-      const jitterMs = random() * ceilingMs
-      // A whole crowd is told the same Retry-After: the jitter goes on top of it.
-      return Math.round(atLeastMs > 0 ? atLeastMs + jitterMs : jitterMs)
-    },
+    next: (atLeastMs = 0) => backoffMs(options, failures++, atLeastMs),
     reset() {
       failures = 0
     },
   }
+}
+
+/** The delay after so many failures before this one, ms. */
+export function backoffMs(
+  { random, baseMs = 1_000, capMs = 60_000 }: BackoffOptions,
+  failures: number,
+  atLeastMs = 0,
+): number {
+  const ceilingMs = Math.min(capMs, baseMs * 2 ** Math.min(failures, 30))
+  const jitterMs = random() * ceilingMs
+  // A whole crowd is told the same Retry-After: the jitter goes on top of it.
+  return Math.round(atLeastMs > 0 ? atLeastMs + jitterMs : jitterMs)
 }

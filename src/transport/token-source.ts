@@ -10,6 +10,12 @@ export interface TokenSourceOptions {
   readonly earlyMs?: number
   /** How long the application may take, ms. Default 30,000. */
   readonly timeoutMs?: number
+  /** Where the token is kept; plain data, which several sources may share. Default: a place of its own. */
+  readonly kept?: KeptToken
+}
+
+export interface KeptToken {
+  current?: { readonly token: string; readonly goodUntilMs: number } | undefined
 }
 
 /** How long a new token is used at least, whatever this device's clock says. */
@@ -34,11 +40,10 @@ function checked(token: unknown): string {
 
 /** Keeps one token in memory, never on disk; renews it before its end, one call at a time. */
 export function createTokenSource(options: TokenSourceOptions): TokenSource {
-  const { provide, now, setTimer, earlyMs = 60_000, timeoutMs = 30_000 } = options
-  let current: { token: string; goodUntilMs: number } | undefined
+  const { provide, now, setTimer, earlyMs = 60_000, timeoutMs = 30_000, kept = {} } = options
   let pending: Promise<string> | undefined
 
-  const peek = () => (current && now() < current.goodUntilMs ? current.token : undefined)
+  const peek = () => (kept.current && now() < kept.current.goodUntilMs ? kept.current.token : undefined)
 
   const asked = () =>
     new Promise<string>((resolve, reject) => {
@@ -51,7 +56,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       const token = checked(await asked())
       const expiresInMs = jwtExpiryMs(token) - now()
       // A new token that seems to have ended already: it lives shortly, or the clock is ahead. The relay will say.
-      current = { token, goodUntilMs: now() + Math.max(expiresInMs - earlyMs, UNTRUSTED_CLOCK_MS) }
+      kept.current = { token, goodUntilMs: now() + Math.max(expiresInMs - earlyMs, UNTRUSTED_CLOCK_MS) }
       return token
     } catch (error) {
       if (error instanceof MetertapError) throw error
@@ -71,7 +76,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       return pending
     },
     invalidate(token) {
-      if (current?.token === token) current = undefined
+      if (kept.current?.token === token) kept.current = undefined
     },
   }
 }

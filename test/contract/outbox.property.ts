@@ -261,7 +261,7 @@ function rangesOf({ received }: Settlement): { stream: string; from: number; to:
 }
 
 /** The contract's property: whatever happens in whatever order, nothing is lost, doubled, mixed or miscounted. */
-export function outboxProperty(open: () => Promise<{ outbox: Outbox }>): void {
+export function outboxProperty(open: () => Promise<{ outbox: Outbox }>, numRuns: number): void {
   test('no order of calls loses, doubles or miscounts an event', async () => {
     const property = fc.asyncProperty(fc.array(action, { maxLength: 40, size: 'max' }), async (steps) => {
       const { outbox } = await open()
@@ -276,6 +276,6 @@ export function outboxProperty(open: () => Promise<{ outbox: Outbox }>): void {
         await outbox.close()
       }
     })
-    await fc.assert(property, { numRuns: 150 })
+    await fc.assert(property, { numRuns })
   })
 }

@@ -21,7 +21,8 @@ import { rollupContract } from './outbox-rollups.ts'
 export type { OutboxHome } from './outbox-kit.ts'
 export { CLAIM_ALL, nothing, numbersOf, received } from './outbox-kit.ts'
 
-export function outboxContract(name: string, open: () => Promise<OutboxHome>): void {
+/** `propertyRuns`: fewer where a call is slow. */
+export function outboxContract(name: string, open: () => Promise<OutboxHome>, { propertyRuns = 150 } = {}): void {
   describe(name, () => {
     let home: OutboxHome
     let outbox: Outbox
@@ -647,6 +648,6 @@ export function outboxContract(name: string, open: () => Promise<OutboxHome>): v
     deadLetterContract(() => outbox)
     rollupContract(() => outbox)
     damageContract(() => outbox)
-    outboxProperty(open)
+    outboxProperty(open, propertyRuns)
   })
 }

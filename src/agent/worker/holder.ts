@@ -1,0 +1,364 @@
+import type { DeadLetter, Outbox, OutboxTotals, StreamSummary } from '../../outbox/contract.ts'
+import { bytesIn, eventsIn } from '../../outbox/core/sums.ts'
+import type { Runtime } from '../../runtime/contract.ts'
+import type { Range } from '../../wire/contract.ts'
+import { MetertapError } from '../../wire/errors.ts'
+import type { RelayAccess } from './bindings.ts'
+import { Heads } from './heads.ts'
+import { type Allowance, Lane } from './lane.ts'
+import { afterDrain, appended, forced, mustWait, type Plan, type PlanTimes, withMeters } from './plan.ts'
+import type { Plans } from './plans.ts'
+import type { AppendReply, AppendRequest } from './protocol.ts'
+
+/** How an object that keeps events goes about it; every limit is for all of its accounts together. */
+export interface HolderSettings {
+  /** Longest wait before waiting events are sent, ms. Default 5,000. */
+  readonly flushIntervalMs?: number
+  /** Events of one account that are sent at once. Default 1,000. */
+  readonly flushEvents?: number
+  /** Bytes of one account that are sent at once. Default 262,144. */
+  readonly flushBytes?: number
+  /** Events in one request. Default 2,000. */
+  readonly maxBatchEvents?: number
+  /** Uncompressed bytes in one request. Default 524,288. */
+  readonly maxBatchBytes?: number
+  /** Longest wait for the relay's answer, ms. Default 30,000. */
+  readonly requestTimeoutMs?: number
+  /** How much may wait, bytes. Default 1,073,741,824. */
+  readonly maxOutboxBytes?: number
+  /** What gives way when it is full, see the agent's option. Default 'reject-new'. */
+  readonly overflow?: 'reject-new' | 'drop-oldest'
+  /** Requests to the relay in one run of the object; the free plan allows 50 with those for tokens. Default 25. */
+  readonly maxRequests?: number
+  /** A request failed, and is tried again; or something is missing. */
+  readonly onTrouble?: (account: string, trouble: { readonly code: string; readonly detail: string }) => void
+  /** The relay will not take these; they are kept with its reasons. */
+  readonly onDeadLetters?: (account: string, letters: readonly DeadLetter[]) => void
+}
+
+/** The alarm of a Durable Object. */
+export interface AlarmClock {
+  set(atMs: number): void
+  clear(): void
+}
+
+export interface HolderOptions {
+  readonly outbox: Outbox
+  readonly plans: Plans
+  readonly alarm: AlarmClock
+  readonly runtime: Runtime
+  /** Throws a MetertapError that says what is missing. */
+  readonly access: () => RelayAccess
+  readonly settings: HolderSettings
+  /** Resolves when all that was written so far is safe. */
+  readonly synced: () => Promise<void>
+  /** What the relay's ledger calls this object. */
+  readonly device: string
+}
+
+/** One account, for an operator. */
+export interface AccountStatus extends Plan, OutboxTotals {}
+
+type Settings = HolderSettings & Required<Omit<HolderSettings, 'onTrouble' | 'onDeadLetters'>>
+
+const DEFAULTS = {
+  flushIntervalMs: 5_000,
+  flushEvents: 1_000,
+  flushBytes: 262_144,
+  maxBatchEvents: 2_000,
+  maxBatchBytes: 524_288,
+  requestTimeoutMs: 30_000,
+  maxOutboxBytes: 1_073_741_824,
+  overflow: 'reject-new',
+  maxRequests: 25,
+} as const
+
+/** What one append may hold, and one row of a Durable Object's SQLite. */
+const MAX_GROUP_BYTES = 16_777_216
+const MAX_SEGMENT_BYTES = 1_500_000
+/** A run that was cut off is repeated after this, ms: the platform's own six retries may be used up. */
+const SAFETY_MS = 60_000
+/** A run takes no longer than this, about; the rest is another run's. */
+const RUN_MS = 60_000
+/** A Worker may have six connections open; some are left for tokens. */
+const LANES = 4
+/** No account takes more of one run while others wait. */
+const MAX_REQUESTS_EACH = 10
+const MAX_DUE = 200
+
+/** Keeps events of many accounts and sees that they are sent, each account's under its own token, by one alarm. */
+export class Holder {
+  readonly #options: HolderOptions
+  readonly #settings: Settings
+  readonly #lanes = new Map<string, Lane>()
+  #heads: Promise<Heads> | undefined
+  /** About how much waits. */
+  #bytes: Promise<number> | undefined
+  #moreBytes = 0
+  /** Undefined: not known. */
+  #alarmAtMs: number | null | undefined
+
+  constructor(options: HolderOptions) {
+    this.#options = options
+    this.#settings = { ...DEFAULTS, ...definedOf(options.settings) } as Settings
+  }
+
+  /** Resolves once the group survives a power cut. */
+  async append(request: AppendRequest): Promise<AppendReply> {
+    const { account, group, elsewhere, meters } = request
+    checkRequest(request)
+    const { outbox, synced, runtime } = this.#options
+    const bytes = bytesIn(group.segments)
+    await this.#admit(bytes)
+    this.#heads ??= outbox.streams().then((streams) => new Heads(streams))
+    const head = (await this.#heads).newest(group.head)
+    const durability = await outbox.append({ ...group, head })
+    if (elsewhere.length > 0) await outbox.settle(heldElsewhere(head.stream, elsewhere, runtime.now()))
+    this.#moreBytes += bytes
+    const lane = this.#laneOf(withMeters(this.#options.plans.of(account), meters))
+    lane.fresh.events += eventsIn(group.segments)
+    lane.fresh.bytes += bytes
+    const isMuch = lane.fresh.events >= this.#settings.flushEvents || lane.fresh.bytes >= this.#settings.flushBytes
+    this.#change(account, (plan) => appended(withMeters(plan, meters), isMuch, this.#times(lane)))
+    await this.#makeRoom()
+    await synced()
+    const trouble = this.#missing()
+    return trouble ? { durability, trouble } : { durability }
+  }
+
+  /** Sends what waits of the account; resolves when nothing is left to send or sending has to wait. */
+  async flush(account: string): Promise<void> {
+    this.#change(account, (plan) => forced(plan, this.#times()))
+    const plan = this.#options.plans.of(account)
+    if (plan.pausedBy.length > 0 || mustWait(plan, this.#options.runtime.now())) return
+    const allowance = this.#allowance()
+    await this.#drain(plan, allowance)
+    this.#setAlarm()
+  }
+
+  async pause(account: string, reason: string): Promise<void> {
+    this.#change(account, (plan) => ({ ...plan, pausedBy: [...new Set([...plan.pausedBy, reason])] }))
+  }
+
+  async resume(account: string, reason: string): Promise<void> {
+    this.#change(account, (plan) => {
+      return forced({ ...plan, pausedBy: plan.pausedBy.filter((each) => each !== reason) }, this.#times())
+    })
+  }
+
+  async purge(account: string, reason: string): Promise<number> {
+    const events = await this.#options.outbox.purge({ reason, accountTag: account })
+    this.#recount(account)
+    return events
+  }
+
+  async dropOldest(account: string, reason: string, bytes: number): Promise<number> {
+    const nowMs = this.#options.runtime.now()
+    const events = await this.#options.outbox.dropOldest({ bytes, reason, nowMs, accountTag: account })
+    this.#recount(account)
+    return events
+  }
+
+  async totals(account: string): Promise<OutboxTotals> {
+    const streams = await this.streams(account)
+    const { length: deadLetters } = await this.deadLetters(account)
+    const events = streams.reduce((sum, stream) => sum + waitingIn(stream), 0)
+    // Bytes are counted for all accounts together: an account's share is told by its events.
+    const all = await this.#options.outbox.totals()
+    return { events, deadLetters, bytes: all.events === 0 ? 0 : Math.round((all.bytes * events) / all.events) }
+  }
+
+  async streams(account: string): Promise<StreamSummary[]> {
+    return (await this.#options.outbox.streams()).filter(({ accountTag }) => accountTag === account)
+  }
+
+  async deadLetters(account: string): Promise<DeadLetter[]> {
+    return (await this.#options.outbox.deadLetters()).filter(({ accountTag }) => accountTag === account)
+  }
+
+  async deleteDeadLetters(account: string, letters: readonly Pick<DeadLetter, 'stream' | 'seq'>[]): Promise<void> {
+    await this.#options.outbox.deleteDeadLetters(await this.#own(account, letters))
+  }
+
+  async retryDeadLetters(account: string, letters: readonly Pick<DeadLetter, 'stream' | 'seq'>[]): Promise<number> {
+    const retried = await this.#options.outbox.retryDeadLetters(await this.#own(account, letters))
+    this.#recount(account)
+    return retried
+  }
+
+  /** Every account that this object has known. */
+  async status(): Promise<AccountStatus[]> {
+    const plans = this.#options.plans.all()
+    return Promise.all(plans.map(async (plan) => ({ ...plan, ...(await this.totals(plan.account)) })))
+  }
+
+  /** The alarm rang: sends what is due. An account that fails waits by itself; nothing is thrown that could be caught. */
+  async ring(): Promise<void> {
+    const { plans, runtime } = this.#options
+    const nowMs = runtime.now()
+    const due = plans.due(nowMs, MAX_DUE)
+    this.#alarmAtMs = undefined
+    if (due.length > 0) this.#options.alarm.set(nowMs + SAFETY_MS)
+    const allowance = this.#allowance()
+    const queue = [...due]
+    const work = async () => {
+      for (let plan = queue.shift(); plan && allowance.requests > 0; plan = queue.shift()) {
+        await this.#drain(plan, allowance)
+      }
+    }
+    const ends = await Promise.allSettled(Array.from({ length: LANES }, work))
+    this.#setAlarm()
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
+  }
+
+  async #drain(plan: Plan, allowance: Allowance): Promise<void> {
+    const { plans } = this.#options
+    const { account } = plan
+    const lane = this.#laneOf(plan)
+    const share = { requests: Math.min(allowance.requests, MAX_REQUESTS_EACH), untilMs: allowance.untilMs }
+    allowance.requests -= share.requests
+    const isFirst = !lane.isBusy
+    const { dueAtMs } = plans.of(account)
+    const drained = await lane.drain(share)
+    allowance.requests += share.requests
+    // Whoever joined a drain under way leaves the plan to the one who began it.
+    if (isFirst) plans.put(afterDrain(plans.of(account), dueAtMs, drained, this.#times(lane)))
+    this.#bytes = undefined
+  }
+
+  /** The lane of the plan's account; a token that allows too little is left behind with its lane. */
+  #laneOf(plan: Plan): Lane {
+    const { account, meters } = plan
+    const known = this.#lanes.get(account)
+    if (known?.allows(meters)) return known
+    const { outbox, runtime, access, settings, device } = this.#options
+    const lane = new Lane({
+      ...{ account, meters, outbox, runtime, access, device },
+      // Its last request is under way under a token that allows too little for what comes now.
+      after: known?.end(),
+      settings: this.#settings,
+      mayRun: () => this.#options.plans.of(account).pausedBy.length === 0,
+      onTrouble: (code, detail) => {
+        this.#options.plans.put({ ...this.#options.plans.of(account), trouble: { code, detail, atMs: runtime.now() } })
+        this.#tell(() => settings.onTrouble?.(account, { code, detail }))
+      },
+      onDead: (letters) => this.#tell(() => settings.onDeadLetters?.(account, letters)),
+    })
+    if (known) lane.fresh = known.fresh
+    this.#lanes.set(account, lane)
+    return lane
+  }
+
+  /** The application's own code disturbs nothing. */
+  #tell(word: () => void): void {
+    try {
+      word()
+    } catch (error) {
+      this.#options.runtime.reportError(error)
+    }
+  }
+
+  /** Changes an account's plan, and the alarm with it. */
+  #change(account: string, change: (plan: Plan) => Plan): void {
+    const { plans } = this.#options
+    const before = plans.of(account)
+    plans.put(change(before), before)
+    this.#setAlarm()
+  }
+
+  #recount(account: string): void {
+    this.#bytes = undefined
+    this.#change(account, (plan) => appended(plan, true, this.#times()))
+  }
+
+  #setAlarm(): void {
+    const { plans, alarm, runtime } = this.#options
+    const nextMs = plans.nextDueAtMs
+    if (nextMs === undefined) {
+      if (this.#alarmAtMs !== null) alarm.clear()
+      this.#alarmAtMs = null
+      return
+    }
+    const atMs = Math.max(nextMs, runtime.now())
+    if (this.#alarmAtMs === atMs) return
+    alarm.set(atMs)
+    this.#alarmAtMs = atMs
+  }
+
+  async #admit(bytes: number): Promise<void> {
+    const { maxOutboxBytes, overflow } = this.#settings
+    if (overflow !== 'reject-new' || (await this.#waitingBytes()) + bytes <= maxOutboxBytes) return
+    const text = `The Durable Object holds its ${maxOutboxBytes} bytes: the events were not recorded. They leave once the relay is reached; or raise maxOutboxBytes, or shards.`
+    throw new MetertapError('outbox_full', text)
+  }
+
+  async #makeRoom(): Promise<void> {
+    const { maxOutboxBytes, overflow } = this.#settings
+    if (overflow !== 'drop-oldest') return
+    const overBytes = (await this.#waitingBytes()) - maxOutboxBytes
+    if (overBytes <= 0) return
+    const bytes = Math.ceil(overBytes + maxOutboxBytes / 10)
+    await this.#options.outbox.dropOldest({ bytes, reason: 'outbox_full', nowMs: this.#options.runtime.now() })
+    this.#bytes = undefined
+  }
+
+  async #waitingBytes(): Promise<number> {
+    if (!this.#bytes) {
+      this.#moreBytes = 0
+      this.#bytes = this.#options.outbox.totals().then(({ bytes }) => bytes)
+    }
+    return (await this.#bytes) + this.#moreBytes
+  }
+
+  async #own<T extends Pick<DeadLetter, 'stream' | 'seq'>>(account: string, letters: readonly T[]): Promise<T[]> {
+    const own = await this.deadLetters(account)
+    return letters.filter((letter) => own.some(({ stream, seq }) => stream === letter.stream && seq === letter.seq))
+  }
+
+  /** What is missing to send at all. */
+  #missing(): AppendReply['trouble'] {
+    try {
+      this.#options.access()
+      return undefined
+    } catch (error) {
+      const { code, message } = error as MetertapError
+      return { code, message }
+    }
+  }
+
+  #allowance(): Allowance {
+    return { requests: this.#settings.maxRequests, untilMs: this.#options.runtime.now() + RUN_MS }
+  }
+
+  #times(lane?: Lane): PlanTimes {
+    const { runtime } = this.#options
+    const flushIntervalMs = lane?.flushIntervalMs ?? this.#settings.flushIntervalMs
+    return { nowMs: runtime.now(), random: runtime.random, flushIntervalMs }
+  }
+}
+
+function checkRequest({ account, group }: AppendRequest): void {
+  if (group.head.accountTag !== account) {
+    throw new MetertapError('internal', 'A group is of the account that its call names.')
+  }
+  const tooLarge =
+    group.segments.some(({ bytes }) => bytes > MAX_SEGMENT_BYTES) || bytesIn(group.segments) > MAX_GROUP_BYTES
+  if (!tooLarge) return
+  const text = `A call takes at most ${MAX_GROUP_BYTES} bytes of events, in segments of at most ${MAX_SEGMENT_BYTES}.`
+  throw new MetertapError('event_too_large', text)
+}
+
+/** A relay has these numbers, and their events will never be appended. */
+function heldElsewhere(stream: string, ranges: readonly Range[], nowMs: number) {
+  const segments = ranges.map(([first, last]) => ({ stream, first, count: last - first + 1, bytes: 0, body: '' }))
+  const claim = { segments, reports: [], more: false }
+  return { claim, received: { [stream]: ranges }, rejected: [], deferred: [], nowMs }
+}
+
+function waitingIn({ recorded, settled, dead, dropped }: StreamSummary): number {
+  return recorded - settled - dead - Object.values(dropped).reduce((sum, count) => sum + count, 0)
+}
+
+function definedOf(settings: HolderSettings): HolderSettings {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined))
+}

@@ -1,0 +1,180 @@
+import type { DeadLetter, Segment } from '../../outbox/contract.ts'
+import { createMemoryOutbox } from '../../outbox/memory/open.ts'
+import type { Runtime } from '../../runtime/contract.ts'
+import { backoffMs } from '../../schedule/backoff.ts'
+import { createTokenSource } from '../../transport/token-source.ts'
+import type { Range } from '../../wire/contract.ts'
+import { rangeCount } from '../../wire/ranges.ts'
+import type { FailedOutcome } from '../deliver.ts'
+import { createTurn, type TurnOptions } from '../delivery.ts'
+import type { RelayAccess } from './bindings.ts'
+import type { Desk } from './isolate.ts'
+import { numbersGone } from './leftovers.ts'
+
+export interface StraightOptions {
+  readonly desk: Desk
+  readonly account: string
+  readonly meters: readonly string[]
+  readonly access: RelayAccess
+  readonly runtime: Runtime
+  /** What the relay will not take: true keeps it among the leftovers, for a Durable Object to bury. */
+  readonly keepsDead: boolean
+  readonly onDead: (letters: readonly DeadLetter[]) => void
+  readonly onFailed: (outcome: FailedOutcome) => void
+}
+
+/** How long the first event waits for others, ms: one request for what a handler records here and there. */
+const LINGER_MS = 200
+/** A request lives on for 30 s after its response; this much of it is used. */
+const PATIENCE_MS = 25_000
+/** A Worker on the free plan may make 50 requests of its own, and has others to make. */
+const MAX_REQUESTS = 12
+const BACKOFF = { baseMs: 250, capMs: 5_000 }
+const SETTINGS = {
+  overflow: 'reject-new',
+  requestTimeoutMs: 10_000,
+  maxBatchBytes: 524_288,
+  maxBatchEvents: 2_000,
+} as const
+
+/** Sends an isolate's leftovers to the relay from memory, for as long as the request lives that it belongs to. */
+export class StraightLine {
+  readonly #options: StraightOptions
+  #running: Promise<void> | undefined
+  #requests = 0
+  #failures = 0
+  #untilMs = Number.POSITIVE_INFINITY
+  /** The relay wants some events later. */
+  #deferredMs = 0
+
+  constructor(options: StraightOptions) {
+    this.#options = options
+  }
+
+  /** Resolves when nothing is left that is not being sent, or this request has done what it could. */
+  send(): Promise<void> {
+    this.#running ??= this.#run()
+    return this.#running
+  }
+
+  get isOver(): Promise<void> {
+    return this.#running ?? Promise.resolve()
+  }
+
+  async #run(): Promise<void> {
+    const { desk, runtime } = this.#options
+    if (this.#untilMs === Number.POSITIVE_INFINITY) this.#untilMs = runtime.monotonic() + PATIENCE_MS
+    await this.#sleep(LINGER_MS)
+    while (this.#mayGoOn) {
+      const taken = desk.leftovers.take(runtime.now(), runtime.now() + PATIENCE_MS)
+      // In the same step as the last look: what comes later starts anew.
+      if (taken.length === 0 && this.#unreported <= desk.reported) break
+      await this.#session(taken)
+      if (this.#deferredMs > 0) await this.#wait(this.#deferredMs)
+      this.#deferredMs = 0
+    }
+    this.#running = undefined
+  }
+
+  get #mayGoOn(): boolean {
+    const { desk, runtime } = this.#options
+    return this.#requests < MAX_REQUESTS && runtime.monotonic() < this.#untilMs && desk.paused.size === 0
+  }
+
+  /** What only a report tells: refused and dropped events. */
+  get #unreported(): number {
+    if (this.#options.keepsDead) return 0
+    const { refused, dropped = {} } = this.#options.desk.book.head(this.#options.account)
+    return [...Object.values(refused), ...Object.values(dropped)].reduce((sum, count) => sum + count, 0)
+  }
+
+  /** Gets these to the relay by the same turns that empty any outbox. */
+  async #session(taken: readonly Segment[]): Promise<void> {
+    const { desk, account, runtime } = this.#options
+    const unreported = this.#unreported
+    let left: readonly Segment[] = taken
+    let aside: readonly Segment[] = []
+    try {
+      const outbox = createMemoryOutbox({ random: runtime.newStreamId })
+      await outbox.append({ head: desk.book.head(account), segments: taken, strict: false })
+      const isEmpty = await this.#drain(this.#createTurn(outbox))
+      if (isEmpty) desk.reported = unreported
+      const claim = await outbox.claim({ accountTag: account, ...EVERYTHING })
+      left = claim?.segments ?? []
+      const dead = await outbox.deadLetters()
+      const buried = dead.map((letter) => segmentOfLetter(letter, runtime.utf8Length))
+      this.#note(numbersGone(taken, [...left, ...buried]))
+      if (this.#options.keepsDead) aside = buried
+      else if (dead.length > 0) this.#options.onDead(dead)
+    } finally {
+      desk.leftovers.giveBack(taken, left, aside)
+    }
+  }
+
+  async #drain(turn: ReturnType<typeof createTurn>): Promise<boolean> {
+    const { runtime } = this.#options
+    while (this.#mayGoOn) {
+      const result = await turn()
+      if (result.kind === 'empty') return true
+      this.#requests++
+      if (result.kind === 'more') this.#failures = 0
+      else {
+        await this.#wait(backoffMs({ ...BACKOFF, random: runtime.random }, this.#failures++, result.atLeastMs))
+      }
+    }
+    return false
+  }
+
+  #note(delivered: readonly Range[]): void {
+    const { desk, keepsDead } = this.#options
+    desk.settled += rangeCount(delivered)
+    if (keepsDead) desk.leftovers.delivered(delivered)
+  }
+
+  #createTurn(outbox: TurnOptions['outbox']): ReturnType<typeof createTurn> {
+    const { desk, account, meters, access, runtime, onFailed } = this.#options
+    const { now, setTimer } = runtime
+    const device = `worker:${desk.book.stream}`
+    const provide = () => access.token(account, meters, device)
+    return createTurn({
+      outbox,
+      device,
+      runtime,
+      settings: { ...SETTINGS, account, relay: access.relay },
+      tokens: createTokenSource({ provide, now, setTimer, kept: desk.token, timeoutMs: SETTINGS.requestTimeoutMs }),
+      isExclusive: () => true,
+      signal: new AbortController().signal,
+      hooks: {
+        onSending: () => {},
+        onSettled: () => {},
+        onFailed,
+        onDeferred: (delayMs) => {
+          this.#deferredMs = delayMs
+        },
+        onPolicy: () => {},
+      },
+    })
+  }
+
+  /** Where there is not so much time left in this request, the next one of the isolate may have better luck. */
+  async #wait(delayMs: number): Promise<void> {
+    if (this.#options.runtime.monotonic() + delayMs < this.#untilMs) await this.#sleep(delayMs)
+    else this.#untilMs = 0
+  }
+
+  #sleep(delayMs: number): Promise<void> {
+    return new Promise((resolve) => void this.#options.runtime.setTimer(resolve, delayMs))
+  }
+}
+
+export function segmentOfLetter({ stream, seq, event }: DeadLetter, utf8Length: (text: string) => number): Segment {
+  return { stream, first: seq, count: 1, bytes: utf8Length(event), body: event }
+}
+
+const EVERYTHING = {
+  maxBytes: Number.POSITIVE_INFINITY,
+  maxEvents: Number.POSITIVE_INFINITY,
+  // Events put off count as well.
+  nowMs: Number.POSITIVE_INFINITY,
+  leaseMs: 0,
+}

@@ -1,0 +1,4 @@
+import { outboxContract } from '../contract/outbox.ts'
+import { outboxInObject } from './support/storeroom.ts'
+
+outboxContract('outbox in a Durable Object', async () => outboxInObject(), { propertyRuns: 30 })
