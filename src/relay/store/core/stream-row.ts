@@ -27,7 +27,10 @@ export const NEVER = -1
 const NO_OUTCOMES = { forwarded: 0, dead: 0, discarded: 0, deduplicated: 0, onHold: 0 }
 
 /** A stream that nobody has heard of yet. */
-export function newState({ tenant, account, device, receivedAtMs }: AcceptRequest, stream: string): StreamState {
+export function newState(
+  { tenant, account, device, receivedAtMs }: Pick<AcceptRequest, 'tenant' | 'account' | 'device' | 'receivedAtMs'>,
+  stream: string,
+): StreamState {
   const counts = { recorded: 0, declared: {}, refused: {}, held: [], refusedRanges: [], ...NO_OUTCOMES }
   return { tenant, account, stream, device, ...counts, firstSeenMs: receivedAtMs, lastSeenMs: NEVER }
 }

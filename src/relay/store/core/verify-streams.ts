@@ -14,44 +14,42 @@ const SUMS = {
   ...{ discarded: 0, deduplicated: 0, on_hold: 0, missing: 0 },
 }
 
-/** Checks each stream's counts against its numbers and against where its events are, and the totals; how many streams. */
-export function checkStreamRows(
-  rows: Iterable<CountedRow>,
-  totals: Readonly<Record<string, unknown>> | undefined,
-  places: Map<string, StreamPlaces>,
-  report: Report,
-): number {
+/** Checks rows one by one, and the totals at the end. */
+export interface StreamChecker {
+  add(row: CountedRow): void
+  /** How many streams there were. */
+  end(totals: Readonly<Record<string, unknown>> | undefined): number
+}
+
+/** Checks each stream's counts against its numbers and against where its events are. */
+export function createStreamChecker(places: Map<string, StreamPlaces>, report: Report): StreamChecker {
   const sums = { ...SUMS }
-  for (const stream of rows) {
-    const key = keyOf(stream)
-    checkStream(stream, places.get(key), (problem) =>
-      report(`Stream ${stream.stream} of ${stream.account}: ${problem}`),
-    )
-    places.delete(key)
-    const { declared, missing } = balance(toState(stream))
-    const { recorded, received, rejected, forwarded, dead, discarded, deduplicated, on_hold } = stream
-    const counts = {
-      recorded,
-      received,
-      rejected,
-      forwarded,
-      dead,
-      discarded,
-      deduplicated,
-      on_hold,
-      declared,
-      missing,
-    }
-    sums.streams++
-    for (const [name, count] of Object.entries(counts)) sums[name as keyof typeof sums] += count
+  return {
+    add(stream) {
+      const key = keyOf(stream)
+      checkStream(stream, places.get(key), (problem) =>
+        report(`Stream ${stream.stream} of ${stream.account}: ${problem}`),
+      )
+      places.delete(key)
+      const { declared, missing } = balance(toState(stream))
+      const { recorded, received, rejected, forwarded, dead, discarded, deduplicated, on_hold } = stream
+      const counts = {
+        ...{ recorded, received, rejected, forwarded, dead, discarded, deduplicated, on_hold, declared, missing },
+      }
+      sums.streams++
+      for (const [name, count] of Object.entries(counts)) sums[name as keyof typeof sums] += count
+    },
+    end(totals) {
+      for (const key of places.keys()) report(`Events of ${key} are there, and no such stream.`)
+      for (const [name, sum] of Object.entries(sums)) {
+        // Beyond 2^53, where clients may push the counts of what they claim to have recorded, sums are not exact.
+        const isExact = Math.abs(sum) <= Number.MAX_SAFE_INTEGER
+        if (isExact && totals?.[name] !== sum)
+          report(`The total of ${name} is ${totals?.[name]}; the streams have ${sum}.`)
+      }
+      return sums.streams
+    },
   }
-  for (const key of places.keys()) report(`Events of ${key} are there, and no such stream.`)
-  for (const [name, sum] of Object.entries(sums)) {
-    // Beyond 2^53, where clients may push the counts of what they claim to have recorded, sums are not exact.
-    const isExact = Math.abs(sum) <= Number.MAX_SAFE_INTEGER
-    if (isExact && totals?.[name] !== sum) report(`The total of ${name} is ${totals?.[name]}; the streams have ${sum}.`)
-  }
-  return sums.streams
 }
 
 function checkStream(row: CountedRow, place: StreamPlaces | undefined, report: Report): void {

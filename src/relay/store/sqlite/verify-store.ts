@@ -1,18 +1,10 @@
 import { DatabaseSync } from 'node:sqlite'
 import { nodeSqlite } from '../../../sqlite/node.ts'
 import { MetertapError } from '../../../wire/errors.ts'
+import type { StoreVerdict } from '../core/verdict.ts'
 import { VERSION } from './schema.ts'
 import { readBacklog } from './verify-backlog.ts'
 import { checkStreams } from './verify-streams.ts'
-
-export interface StoreVerdict {
-  readonly ok: boolean
-  /** What is wrong and where; the first 100. They name streams and counts, never an event's data. */
-  readonly problems: readonly string[]
-  /** What was looked at. */
-  readonly streams: number
-  readonly eventsOnTheWay: number
-}
 
 const MAX_PROBLEMS = 100
 

@@ -1,0 +1,56 @@
+import { MetertapError } from '../../../wire/errors.ts'
+import type { Database } from './database.ts'
+import { MIGRATIONS, VERSION } from './schema.ts'
+import { quoted, type Sql } from './sql.ts'
+
+const LOCK_TIMEOUT_MS = 120_000
+
+export interface Migration {
+  readonly from: number
+  readonly to: number
+}
+
+/**
+ * Brings the schema to this code's version, in one transaction. Of many processes at once one does it and the others
+ * wait; where nothing is to be done, nothing is locked and no right to change tables is needed.
+ *
+ * @throws MetertapError bad_option when newer code has migrated it
+ */
+export async function migrate(database: Database, schema: string): Promise<Migration> {
+  const before = await versionOf(database.read, schema)
+  if (before === VERSION) return { from: VERSION, to: VERSION }
+  assertKnown(before)
+  return database.transaction(
+    async (sql) => {
+      await sql('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`metertap migrate ${schema}`])
+      const from = await versionOf(sql, schema)
+      assertKnown(from)
+      const s = quoted(schema)
+      if (from === 0) {
+        const [found] = await sql('SELECT to_regnamespace($1) IS NOT NULL AS "isThere"', [s])
+        if (!found?.isThere) await sql(`CREATE SCHEMA ${s}`)
+        await sql(`CREATE TABLE ${s}.version (one int2 PRIMARY KEY CHECK (one = 1), version int4 NOT NULL)`)
+        await sql(`INSERT INTO ${s}.version VALUES (1, 0)`)
+      }
+      for (const migration of MIGRATIONS.slice(from)) await sql(migration.replaceAll(':s', s))
+      await sql(`UPDATE ${s}.version SET version = $1`, [VERSION])
+      return { from, to: VERSION }
+    },
+    { lockTimeoutMs: LOCK_TIMEOUT_MS, statementTimeoutMs: LOCK_TIMEOUT_MS },
+  )
+}
+
+/** 0: there is nothing yet. */
+export async function versionOf(sql: Sql, schema: string): Promise<number> {
+  const s = quoted(schema)
+  const [found] = await sql('SELECT to_regclass($1) IS NOT NULL AS "isThere"', [`${s}.version`])
+  if (!found?.isThere) return 0
+  const [row] = await sql<{ version: number }>(`SELECT version FROM ${s}.version`)
+  return row?.version ?? 0
+}
+
+function assertKnown(version: number): void {
+  if (version <= VERSION) return
+  const message = 'The database was migrated by a newer metertap: run that version, or restore an older copy.'
+  throw new MetertapError('bad_option', message, { version, known: VERSION })
+}
