@@ -179,7 +179,7 @@ async function settleAll(store: RelayStore, story: Story): Promise<void> {
 }
 
 /** Any interleaving of overlapping batches, deliveries, faults and restarts. */
-export function describeProperties(makeHome: () => Promise<StoreHome>): void {
+export function describeProperties(makeHome: () => Promise<StoreHome>, runs = 100): void {
   describe('for any history', () => {
     test('each number is stored once and settled once, and the ledger balances', async () => {
       await fc.assert(
@@ -206,7 +206,7 @@ export function describeProperties(makeHome: () => Promise<StoreHome>): void {
             await home.remove()
           }
         }),
-        { numRuns: 100 },
+        { numRuns: runs },
       )
     })
 
@@ -230,7 +230,7 @@ export function describeProperties(makeHome: () => Promise<StoreHome>): void {
             await home.remove()
           }
         }),
-        { numRuns: 30 },
+        { numRuns: Math.ceil(0.3 * runs) },
       )
     })
   })

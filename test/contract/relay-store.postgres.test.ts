@@ -1,9 +1,15 @@
-import { afterAll, beforeAll, describe } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { RelayStore } from '../../src/relay/store/contract.ts'
 import { migratePostgresStore } from '../../src/relay/store/postgres/migrate-postgres-store.ts'
 import { openPostgresStore } from '../../src/relay/store/postgres/open-postgres-store.ts'
 import { verifyPostgresStore } from '../../src/relay/store/postgres/verify-postgres-store.ts'
 import { startPostgres, type TestPostgres } from '../support/postgres.ts'
 import { describeRelayStore } from './relay-store.ts'
+import { drain, event, events, ids, idsOf, request, S1, S2, streamId, take } from './relay-store-kit.ts'
+
+const NOW_MS = 1_700_000_100_000
+const DAY_MS = 86_400_000
+const RUNS = process.env.METERTAP_LONG ? 100 : 15
 
 let server: TestPostgres
 let homes = 0
@@ -18,10 +24,163 @@ async function makeHome() {
   await migratePostgresStore({ url: server.url, schema })
   return {
     open: (options = {}) =>
-      openPostgresStore({ url: server.url, schema, clock: () => 1_700_000_100_000, maxConnections: 4, ...options }),
+      openPostgresStore({ url: server.url, schema, clock: () => NOW_MS, maxConnections: 4, ...options }),
     verify: async () => (await verifyPostgresStore({ url: server.url, schema })).problems,
     remove: () => server.dropSchema(schema),
   }
 }
 
-describe('in PostgreSQL', { timeout: 120_000 }, () => describeRelayStore('PostgreSQL store', makeHome))
+describe('in PostgreSQL', { timeout: 120_000 }, () => describeRelayStore('PostgreSQL store', makeHome, RUNS))
+
+describe('PostgreSQL store, many on one database', { timeout: 60_000 }, () => {
+  let schema: string
+  let stores: RelayStore[]
+  beforeEach(() => {
+    schema = `shared_${homes++}`
+    stores = []
+  })
+  afterEach(async () => {
+    await Promise.all(stores.map((store) => store.close()))
+    await server.dropSchema(schema)
+  })
+
+  function open(options: Partial<Parameters<typeof openPostgresStore>[0]> = {}): RelayStore {
+    const store = openPostgresStore({ url: server.url, schema, clock: () => NOW_MS, maxConnections: 4, ...options })
+    stores.push(store)
+    return store
+  }
+  const verify = async () => (await verifyPostgresStore({ url: server.url, schema })).problems
+
+  test('open at once on an empty database: one migrates, all work', async () => {
+    const many = Array.from({ length: 6 }, () => open({ maxConnections: 2 }))
+    await Promise.all(many.map((store) => store.check()))
+    expect(await server.query(`SELECT version FROM "${schema}".version`)).toEqual([{ version: 1 }])
+    expect(await migratePostgresStore({ url: server.url, schema })).toEqual({ from: 1, to: 1 })
+  })
+
+  test('take the same batches of the same streams at the same time: each number once', async () => {
+    const three = [open(), open(), open()]
+    const batches = Array.from({ length: 12 }, (_, n) => [
+      ...events(5 * n, 5 * n + 9),
+      ...events(3 * n, 3 * n + 5, { stream: S2 }),
+      ...events(0, 4, { stream: streamId(100 + n) }),
+    ])
+    const sent = batches.flatMap((list) => three.map((store) => store.accept(request(list))))
+    const results = await Promise.all(sent)
+    const distinct = new Set(batches.flat().map(({ stream, seq }) => `${stream}-${seq}`))
+    expect(results.reduce((sum, { stored }) => sum + stored, 0)).toBe(distinct.size)
+    expect(await verify()).toEqual([])
+    const delivered = await drain(three[0] as RelayStore)
+    expect(delivered).toHaveLength(distinct.size)
+    expect(new Set(delivered)).toEqual(distinct)
+  })
+
+  test('of events with one idempotency key, sent to several at once, one is stored: around midnight too', async () => {
+    const three = [open(), open(), open()]
+    const beforeMidnight = Math.floor(NOW_MS / DAY_MS) * DAY_MS + DAY_MS - 1
+    for (let round = 0; round < 8; round++) {
+      const results = await Promise.all(
+        three.map((store, n) => {
+          const list = [event(round, { stream: streamId(n + 1), idempotencyKey: `order ${round}` })]
+          // Their clocks differ by a little: for one of them it is tomorrow.
+          return store.accept(request(list, { receivedAtMs: beforeMidnight + n }))
+        }),
+      )
+      expect(results.map(({ stored }) => stored).toSorted()).toEqual([0, 0, 1])
+    }
+    expect(await verify()).toEqual([])
+  })
+
+  test('cut and settle one lane together: every event is in one delivery', async () => {
+    const three = [open(), open(), open()]
+    for (let n = 0; n < 40; n++) await three[n % 3]?.accept(request(events(0, 9, { stream: streamId(n) })))
+    const seen: string[] = []
+    const work = async (store: RelayStore, name: string): Promise<void> => {
+      for (let n = 0, idle = 0; idle < 5; n++) {
+        const delivery = await take(store, { owner: `${name} ${n}`, maxEvents: 7, leaseMs: 1e9 })
+        if (!delivery) {
+          idle++
+          continue
+        }
+        seen.push(...idsOf(delivery))
+        await store.acceptDelivery(delivery.id, NOW_MS)
+      }
+    }
+    await Promise.all(three.map((store, n) => work(store, `o${n}`)))
+    expect(seen).toHaveLength(400)
+    expect(new Set(seen).size).toBe(400)
+    expect(await three[0]?.totals()).toMatchObject({ received: 400, forwarded: 400 })
+    expect(await verify()).toEqual([])
+  })
+
+  test('in strict order no two have a lane’s events at a time', async () => {
+    const two = [open(), open()]
+    await two[0]?.accept(request(events(0, 19)))
+    const ordered = { ordered: true, maxEvents: 5 }
+    const got = await Promise.all(two.map((store, n) => take(store, { ...ordered, owner: `o${n}` })))
+    const taken = got.filter((delivery) => delivery !== undefined)
+    expect(taken.map(idsOf)).toEqual([ids(S1, 0, 4)])
+  })
+
+  test('a verdict that comes after the lease has ended counts once, whoever heard it first', async () => {
+    const [one, two] = [open(), open()]
+    await one.accept(request(events(0, 9)))
+    const first = await take(one, { owner: 'o1', leaseMs: 10, nowMs: 1_000 })
+    const second = await take(two, { owner: 'o2', leaseMs: 10, nowMs: 2_000 })
+    expect(second?.id).toBe(first?.id)
+    await Promise.all([one, two].map((store) => store.acceptDelivery(first?.id ?? '', 3_000)))
+    await two.buryDelivery(first?.id ?? '', 'late', '', 3_000)
+    expect(await one.totals()).toMatchObject({ forwarded: 10, dead: 0 })
+    expect(await verify()).toEqual([])
+  })
+
+  test('a revocation and a new signing key hold for all at once', async () => {
+    const [one, two] = [open(), open()]
+    await one.revoke({ tenant: 't', account: 'a', beforeMs: 500 })
+    expect(await two.revokedBefore({ tenant: 't', account: 'a', device: 'd' })).toBe(500)
+    const made = await Promise.all([one, two].map((store, n) => store.secret('key', async () => `made by ${n}`)))
+    expect(made[0]).toBe(made[1])
+    expect(await Promise.all([one, two].map((store) => store.swapSecret('key', made[0] as string, 'new')))).toSatisfy(
+      (swapped: boolean[]) => swapped.filter(Boolean).length === 1,
+    )
+  })
+
+  test('keys, hours and chunks of days that are done with leave the database as whole tables', async () => {
+    const store = open({ idempotencyWindowDays: 3, hourlyDays: 5 })
+    for (let day = 0; day < 10; day++) {
+      const list = [event(day, { idempotencyKey: `${day}` })]
+      await store.accept(request(list, { receivedAtMs: NOW_MS + day * DAY_MS }))
+    }
+    const today = Math.floor(NOW_MS / DAY_MS)
+    const parts = async (table: string): Promise<number[]> => {
+      const rows = await server.query<{ name: string }>(
+        'SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = $1::regclass',
+        [`"${schema}".${table}`],
+      )
+      return rows.map(({ name }) => Number(name.split('_')[1]) - today).toSorted((a, b) => a - b)
+    }
+    expect(await parts('keys')).toEqual([6, 7, 8, 9, 10])
+    expect(await parts('hours')).toEqual([4, 5, 6, 7, 8, 9, 10])
+    // Chunks are stored under the database's own day; an empty part of the past goes when a store is opened.
+    const [last] = (await parts('chunks')).slice(-1)
+    const old = `chunks_${String(today).padStart(5, '0')}`
+    await server.query(`CREATE TABLE "${schema}".${old} (LIKE "${schema}".chunks INCLUDING ALL)`)
+    const bounds = `FROM (${today * 2 ** 38}) TO (${(today + 1) * 2 ** 38})`
+    await server.query(`ALTER TABLE "${schema}".chunks ATTACH PARTITION "${schema}".${old} FOR VALUES ${bounds}`)
+    await open().check()
+    expect(await parts('chunks')).toEqual([(last as number) - 2, (last as number) - 1, last])
+  })
+
+  test('relies on no session: no lock and no prepared statement outlives its transaction', async () => {
+    const store = open({ maxConnections: 1 })
+    await store.accept(request([event(0, { idempotencyKey: 'a' })]))
+    await store.acceptDelivery((await take(store, { ordered: true }))?.id ?? '', NOW_MS)
+    await store.ledger()
+    const locks = await server.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'")
+    expect(locks).toEqual([])
+    const names = await server.query<{ query: string }>(
+      "SELECT query FROM pg_stat_activity WHERE application_name = 'metertap' AND state LIKE 'idle in transaction%'",
+    )
+    expect(names).toEqual([])
+  })
+})

@@ -7,8 +7,8 @@ import { describeKeys } from './relay-store-keys.ts'
 import { drain, event, events, ids, request, S1, S2, type StoreHome, sumLedger, take } from './relay-store-kit.ts'
 import { describeProperties } from './relay-store-properties.ts'
 
-/** What every RelayStore promises. `makeHome` gives a fresh, empty place. */
-export function describeRelayStore(name: string, makeHome: () => Promise<StoreHome>): void {
+/** What every RelayStore promises. `makeHome` gives a fresh, empty place; `runs` is how many invented histories it lives. */
+export function describeRelayStore(name: string, makeHome: () => Promise<StoreHome>, runs?: number): void {
   describe(name, () => {
     let home: StoreHome
     let store: RelayStore
@@ -278,6 +278,6 @@ export function describeRelayStore(name: string, makeHome: () => Promise<StoreHo
     describeDeliveries(current, reopen)
     describeDoubt(current, reopen)
     describeDesk(current, reopen)
-    describeProperties(makeHome)
+    describeProperties(makeHome, runs)
   })
 }

@@ -1,7 +1,7 @@
 import { MetertapError } from '../../../wire/errors.ts'
 import type { Database } from './database.ts'
 import { MIGRATIONS, VERSION } from './schema.ts'
-import { quoted, type Sql } from './sql.ts'
+import { hasTable, quoted, type Sql } from './sql.ts'
 
 const LOCK_TIMEOUT_MS = 120_000
 
@@ -27,8 +27,8 @@ export async function migrate(database: Database, schema: string): Promise<Migra
       assertKnown(from)
       const s = quoted(schema)
       if (from === 0) {
-        const [found] = await sql('SELECT to_regnamespace($1) IS NOT NULL AS "isThere"', [s])
-        if (!found?.isThere) await sql(`CREATE SCHEMA ${s}`)
+        const found = await sql('SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1', [schema])
+        if (found.length === 0) await sql(`CREATE SCHEMA ${s}`)
         await sql(`CREATE TABLE ${s}.version (one int2 PRIMARY KEY CHECK (one = 1), version int4 NOT NULL)`)
         await sql(`INSERT INTO ${s}.version VALUES (1, 0)`)
       }
@@ -42,10 +42,8 @@ export async function migrate(database: Database, schema: string): Promise<Migra
 
 /** 0: there is nothing yet. */
 export async function versionOf(sql: Sql, schema: string): Promise<number> {
-  const s = quoted(schema)
-  const [found] = await sql('SELECT to_regclass($1) IS NOT NULL AS "isThere"', [`${s}.version`])
-  if (!found?.isThere) return 0
-  const [row] = await sql<{ version: number }>(`SELECT version FROM ${s}.version`)
+  if (!(await hasTable(sql, schema, 'version'))) return 0
+  const [row] = await sql<{ version: number }>(`SELECT version FROM ${quoted(schema)}.version`)
   return row?.version ?? 0
 }
 

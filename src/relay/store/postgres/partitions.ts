@@ -1,6 +1,6 @@
 import type { Database } from './database.ts'
 import { codeOf } from './errors.ts'
-import { quoted, type Sql } from './sql.ts'
+import { hasTable, quoted, type Sql } from './sql.ts'
 
 /** A table in parts, each for one day (days since 1970, UTC). */
 export interface Partitions {
@@ -30,8 +30,7 @@ export function createPartitions({ database, schema, table, perDay }: PartitionO
 
   async function make(sql: Sql, day: number): Promise<void> {
     const name = `${s}.${quoted(nameOf(table, day))}`
-    const [found] = await sql('SELECT to_regclass($1) IS NOT NULL AS "isThere"', [name])
-    if (found?.isThere) return
+    if (await hasTable(sql, schema, nameOf(table, day))) return
     // Attached, not made in place: the whole table would be locked for that.
     await sql(`CREATE TABLE ${name} (LIKE ${s}.${table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)`)
     const bounds = `FROM (${day * perDay}) TO (${(day + 1) * perDay})`
@@ -51,8 +50,7 @@ export function createPartitions({ database, schema, table, perDay }: PartitionO
     await database.transaction(
       async (sql) => {
         await sql('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`metertap ${table} ${schema}`])
-        const [found] = await sql('SELECT to_regclass($1) IS NOT NULL AS "isThere"', [name])
-        if (!found?.isThere) return
+        if (!(await hasTable(sql, schema, nameOf(table, day)))) return
         await sql(`LOCK TABLE ${s}.${table} IN ACCESS EXCLUSIVE MODE`)
         const [row] = rule === 'empty' ? await sql(`SELECT 1 FROM ${name} LIMIT 1`) : []
         if (!row) await sql(`DROP TABLE ${name}`)

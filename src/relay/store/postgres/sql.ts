@@ -10,3 +10,16 @@ export function columns<T>(rows: readonly T[], ...pick: readonly ((row: T) => un
 export function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
+
+/**
+ * Whether the schema has the table. It is looked up as rows: names that a session has resolved before an advisory lock
+ * was given may still be taken from its memory after it.
+ */
+export async function hasTable(sql: Sql, schema: string, table: string): Promise<boolean> {
+  const rows = await sql(
+    `SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = $1 AND c.relname = $2`,
+    [schema, table],
+  )
+  return rows.length > 0
+}
