@@ -3,8 +3,7 @@ import type { RelayConfig } from '../config/define-config.ts'
 import { type RelaySettings, resolveConfig } from '../config/resolve-config.ts'
 
 /** Options of the relay on Workers: those of a relay, without what a Worker has no use for. */
-export interface RelayWorkerOptions
-  extends Omit<RelayConfig, 'store' | 'listen' | 'admin' | 'reconcileEveryHours' | 'signingKeyDays'> {
+export interface RelayWorkerOptions extends Omit<RelayConfig, 'store' | 'listen' | 'admin' | 'reconcileEveryHours'> {
   /**
    * Durable Objects that take and forward events, by account; each takes some thousand events a second. Fixed for good
    * with the first request: an account's streams are known to its own shard only. Default 4, at most 256.
@@ -27,12 +26,18 @@ const MAX_LINGER_MS = 60_000
 /** A row of a Durable Object has 2 MB, and a character of an event up to three bytes. */
 const MAX_EVENT_BYTES = 500_000
 
+const NOT_HERE = ['store', 'listen', 'admin', 'reconcileEveryHours']
+
 /** Errors: MetertapError bad_option, which lists every problem of the options and names the bindings for secrets. */
 export function resolveEdgeSettings(options: RelayWorkerOptions, env: object): EdgeSettings {
   const { shards = DEFAULT_SHARDS, lingerMs = DEFAULT_LINGER_MS, ...config } = options
   requireWhole('shards', shards, 1, MAX_SHARDS)
   requireWhole('lingerMs', lingerMs, 0, MAX_LINGER_MS)
   requireWhole('limits.maxEventBytes', config.limits?.maxEventBytes ?? 1, 1, MAX_EVENT_BYTES)
+  for (const option of NOT_HERE) {
+    if (!(option in config)) continue
+    throw new MetertapError('bad_option', `${option} has no meaning in a Worker: leave it out.`, { option })
+  }
   // The schema asks for a place of the store; here it is the objects' own.
   const settings = resolveConfig(
     { ...config, store: { sqlite: 'durable-objects' } },

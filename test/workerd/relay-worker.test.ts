@@ -1,0 +1,76 @@
+import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import * as z from 'zod'
+import { defineMeter, defineRelayWorker, type RelayWorkerOptions } from '../../src/relay-worker.ts'
+
+const calls = defineMeter('calls', z.object({ quantity: z.int() }))
+const options: RelayWorkerOptions = {
+  publicUrl: 'https://usage.example.com',
+  meters: [{ meter: calls, upstream: { meterGlobalId: 'calls', fields: { Id: 'id' } } }],
+  upstream: { restBase: 'https://rest.zuora.com' },
+  grants: [{ keyId: 'app' }],
+  origins: [],
+}
+const secrets = {
+  METERTAP_ZUORA_CLIENT_ID: 'id',
+  METERTAP_ZUORA_CLIENT_SECRET: 'client-secret',
+  METERTAP_GRANT_SECRET_APP: 'grant-secret-of-thirty-two-bytes-or-more',
+}
+const namespace = { idFromName: (name: string) => name, get: () => ({}) }
+const objects = { USAGE_SHARD: namespace, USAGE_KEYS: namespace, USAGE_GATE: namespace }
+
+let errors: string[]
+beforeEach(() => {
+  errors = []
+  vi.spyOn(console, 'error').mockImplementation((line: string) => void errors.push(line))
+})
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+async function ask(given: RelayWorkerOptions, env: object): Promise<{ status: number; code: string }> {
+  const context = createExecutionContext()
+  const response = await defineRelayWorker(given).worker.fetch(
+    new Request('https://usage.example.com/livez'),
+    env,
+    context,
+  )
+  await waitOnExecutionContext(context)
+  return (await response.json()) as { status: number; code: string }
+}
+
+describe('a Worker that is not set up right', () => {
+  test.each(['USAGE_SHARD', 'USAGE_KEYS', 'USAGE_GATE'])(
+    'says that the binding %s is missing, and how to add it',
+    async (name) => {
+      const env = { ...secrets, ...objects, [name]: undefined }
+      expect(await ask(options, env)).toMatchObject({ status: 500, code: 'internal' })
+      expect(errors.join()).toContain(name)
+      expect(errors.join()).toMatch(/bad_option.*durable_objects\.bindings in wrangler\.jsonc.*new_sqlite_classes/)
+    },
+  )
+
+  test('names every secret that is missing, and prints none', async () => {
+    expect(await ask(options, objects)).toMatchObject({ status: 500 })
+    for (const name of Object.keys(secrets)) {
+      expect(errors.join()).toContain(name === 'METERTAP_GRANT_SECRET_APP' ? 'METERTAP_GRANT_SECRET_' : name)
+    }
+    await ask(options, { ...objects, ...secrets, METERTAP_GRANT_SECRET_APP: 'too-short-a-secret' })
+    expect(errors.join()).toContain('grants[0].secret does not fit')
+    expect(errors.join()).not.toContain('too-short-a-secret')
+  })
+
+  test.each([
+    [{ shards: 0 }, 'shards'],
+    [{ shards: 257 }, 'shards'],
+    [{ lingerMs: -1 }, 'lingerMs'],
+    [{ limits: { maxEventBytes: 2 ** 21 } }, 'limits.maxEventBytes'],
+    [{ store: { sqlite: 'x.db' } }, 'store'],
+    [{ listen: { port: 1 } }, 'listen'],
+  ])('says what does not fit in %j', async (more, name) => {
+    expect(await ask({ ...options, ...more } as RelayWorkerOptions, { ...secrets, ...objects })).toMatchObject({
+      status: 500,
+    })
+    expect(errors.join()).toContain(name)
+  })
+})
