@@ -1,7 +1,7 @@
 /**
  * The claims of the README as commands.
  *
- *   npm run bench -- <agent|relay|wire|size> [--quick] [--rounds N] [--only TEXT] [--json FILE] [--charts FOLDER]
+ *   npm run bench -- <agent|peers|relay|wire|size> [--quick] [--rounds N] [--only TEXT] [--json FILE] [--charts FOLDER]
  *
  * The report goes to stdout, progress to stderr. Charts are written by the full form to bench/charts, or by either form
  * to a folder that is named.
@@ -15,11 +15,12 @@ import type { Bench, ReportFile } from './contract.ts'
 import { reportText } from './harness/format.ts'
 import { load, machineFacts } from './harness/machine.ts'
 import { chartSvg } from './harness/svg.ts'
+import { peersBench } from './peers/bench.ts'
 import { relayBench } from './relay/bench.ts'
 import { sizeBench } from './size/bench.ts'
 import { wireBench } from './wire/bench.ts'
 
-const BENCHES: readonly Bench[] = [agentBench, relayBench, wireBench, sizeBench]
+const BENCHES: readonly Bench[] = [agentBench, peersBench, relayBench, wireBench, sizeBench]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -145,5 +145,6 @@ export async function measure(options: MeasureOptions): Promise<Run> {
   opened.defer(() => profile.remove())
   const context = await launch(profile.path)
   opened.defer(() => context.close())
-  return await measureOn(await openSubject(context, site.url, sink.url), sink, options)
+  const page = context.pages()[0] ?? (await context.newPage())
+  return await measureOn(await openSubject(page, site.url, sink.url), sink, options)
 }

@@ -4,18 +4,13 @@ import { join } from 'node:path'
 import { type BrowserContext, chromium, type Page } from 'playwright'
 import { CHROMIUM_FLAGS, requireEngine } from '../../test/support/engines.ts'
 
-/** A real Chromium on a real profile: storage on disk, as a user has it. */
-export interface OpenBrowser {
-  readonly context: BrowserContext
-  readonly profile: string
-}
-
 /** A folder for a profile, and how to be rid of it. */
 export async function newProfile(): Promise<{ readonly path: string; remove(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'metertap-bench-'))
   return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }) }
 }
 
+/** A real Chromium on a real profile: storage on disk, as a user has it. */
 export function launch(profile: string): Promise<BrowserContext> {
   return chromium.launchPersistentContext(profile, {
     executablePath: requireEngine('chromium'),
@@ -23,9 +18,8 @@ export function launch(profile: string): Promise<BrowserContext> {
   })
 }
 
-/** Opens a subject's page and waits until it is ready to record. */
-export async function openSubject(context: BrowserContext, url: string, sinkUrl: string): Promise<Page> {
-  const page = context.pages()[0] ?? (await context.newPage())
+/** Opens a subject's page in a tab and waits until it is ready to record. */
+export async function openSubject(page: Page, url: string, sinkUrl: string): Promise<Page> {
   await page.goto(`${url}/?sink=${encodeURIComponent(sinkUrl)}`)
   await page.waitForFunction(() => window.bench !== undefined)
   return page

@@ -7,6 +7,7 @@ const HTML = '<!doctype html><meta charset="utf-8"><title>bench</title><script t
 export function servePage(script: string, token: () => string | Promise<string> = () => 'token'): Promise<Served> {
   const app = new Hono()
   app.get('/', (c) => c.html(HTML))
+  app.get('/root', (c) => c.html('<!doctype html><title>root</title>'))
   app.get('/page.js', (c) => c.body(script, 200, { 'content-type': 'text/javascript; charset=utf-8' }))
   app.get('/token', async (c) => c.text(await token()))
   return serve((request) => app.fetch(request))

@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest'
+import { gzipSync } from 'node:zlib'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { mainThreadTasks, type TraceEvent } from '../../bench/browser/trace.ts'
 import type { Ratio } from '../../bench/contract.ts'
 import { figure, isMet, reportText, tableText } from '../../bench/harness/format.ts'
@@ -6,6 +7,10 @@ import { inParallel, interleave } from '../../bench/harness/rounds.ts'
 import { quantile, ratioOf, spreadOf } from '../../bench/harness/stats.ts'
 import { barShares, chartSvg } from '../../bench/harness/svg.ts'
 import { RECORDING_MARK } from '../../bench/page/contract.ts'
+import type { SinkRequest } from '../../bench/sink/contract.ts'
+import { metertapFormat } from '../../bench/sink/formats/metertap.ts'
+import { PEER_FORMATS } from '../../bench/sink/formats/peers.ts'
+import { openSink } from '../../bench/sink/server.ts'
 import { Tally } from '../../bench/sink/tally.ts'
 
 describe('statistics', () => {
@@ -119,4 +124,82 @@ test('a trace’s tasks are those of pages’ main threads, and the one that rec
     { wallMs: 9, cpuMs: 8, isRecording: true },
     { wallMs: 5, cpuMs: 4, isRecording: false },
   ])
+})
+
+describe('a sink understands what each library sends', () => {
+  const ask = (path: string, body: string | Buffer): SinkRequest => ({
+    ...{ method: 'POST', url: new URL(path, 'http://sink.test'), headers: {} },
+    body: Buffer.from(body),
+  })
+  const base64 = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64')
+  const inner = JSON.stringify({ data: { schema: 's', data: { n: 7 } } })
+  const own = {
+    batch: [
+      { uuid: 'own', event: '$set', properties: {} },
+      { uuid: 'u', properties: { n: 7 } },
+    ],
+  }
+  const envelope = ['{"event_id":"e"}', '{"type":"event"}', '{"event_id":"e","extra":{"n":7}}'].join('\n')
+  const requests: Record<keyof typeof PEER_FORMATS, [SinkRequest, string | undefined]> = {
+    segment: [ask('/v1/b', JSON.stringify({ batch: [{ messageId: 'm', properties: { n: 7 } }] })), 'm'],
+    posthog: [ask('/e/', gzipSync(JSON.stringify(own))), 'u'],
+    amplitude: [ask('/2/httpapi', JSON.stringify({ events: [{ insert_id: 'i', event_properties: { n: 7 } }] })), 'i'],
+    snowplow: [ask('/com.snowplowanalytics.snowplow/tp2', JSON.stringify({ data: [{ eid: 'd', ue_pr: inner }] })), 'd'],
+    rudderstack: [ask('/v1/batch', JSON.stringify({ batch: [{ messageId: 'r', properties: { n: 7 } }] })), 'r'],
+    mixpanel: [
+      ask('/track/', new URLSearchParams({ data: base64([{ properties: { n: 7, $insert_id: 'x' } }]) }).toString()),
+      'x',
+    ],
+    sentry: [ask('/api/1/envelope/', envelope), 'e'],
+    // No id of its own: each arrival is another one.
+    applicationinsights: [
+      ask('/v2/track', JSON.stringify([{ data: { baseData: { measurements: { n: 7 } } } }])),
+      undefined,
+    ],
+  }
+
+  test.each(Object.keys(PEER_FORMATS) as (keyof typeof PEER_FORMATS)[])('%s', (name) => {
+    const [request, id] = requests[name]
+    expect(PEER_FORMATS[name].read(request)).toEqual([{ n: 7, id: id ?? expect.any(String) }])
+    expect(PEER_FORMATS[name].read(ask('/settings', '{}')), 'other requests carry no events').toBeUndefined()
+    expect(() => PEER_FORMATS[name].read({ ...request, body: Buffer.from('nonsense') })).toThrow()
+  })
+
+  test('metertap, whose relay says what it holds', async () => {
+    const segments = [
+      {
+        stream: 's',
+        first: 3,
+        events: [
+          ['m', 1, { n: 7 }],
+          ['m', 2, { n: 8 }],
+        ],
+      },
+    ]
+    const format = metertapFormat()
+    const request = ask('/v1/events', JSON.stringify({ segments }))
+    expect(format.read(request)).toEqual([
+      { n: 7, id: 's-3' },
+      { n: 8, id: 's-4' },
+    ])
+    const { body } = await format.answer(request, undefined)
+    expect(JSON.parse(String(body))).toMatchObject({ received: { s: [[3, 4]] }, rejected: [], retry: [] })
+  })
+})
+
+test('a sink stores before it loses an answer, and takes nothing while it is down', async () => {
+  const sink = await openSink(metertapFormat())
+  onTestFinished(() => sink.close())
+  const segments = [{ stream: 's', first: 0, events: [['m', 1, { n: 0 }]] }]
+  const init = { method: 'POST', headers: { 'content-encoding': 'gzip' }, body: gzipSync(JSON.stringify({ segments })) }
+  const post = () => fetch(`${sink.url}/v1/events`, init)
+  sink.loseAnswers(1)
+  await expect(post()).rejects.toThrow()
+  expect(sink.arrivals).toMatchObject({ delivered: 1, resent: 0 })
+  expect((await post()).status).toBe(200)
+  expect(sink.arrivals).toMatchObject({ delivered: 1, resent: 1, doubled: 0 })
+  await sink.down()
+  await expect(post()).rejects.toThrow()
+  await sink.up()
+  expect((await post()).status).toBe(200)
 })

@@ -1,0 +1,130 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { BrowserContext, Page } from 'playwright'
+import { killBrowser } from '../../demo/replay/browser.ts'
+import { launch, newProfile, openSubject } from '../browser/open.ts'
+import { servePage } from '../browser/page-server.ts'
+import { openSink, type Sink } from '../sink/server.ts'
+import { openRealRelay, type RealRelay } from './relay.ts'
+import type { Library } from './subjects.ts'
+
+/** Where one library meets one fate: a browser on a profile that lasts, its page, and the sink. */
+export interface Stage {
+  readonly sink: Sink
+  /** metertap's relay; undefined for the others. */
+  readonly relay: RealRelay | undefined
+  readonly page: Page
+  /** Records this many further events, so many a second. */
+  record(count: number, perSecond: number): Promise<void>
+  /** Records this many further events in one task, and closes the tab in it. */
+  recordAndClose(count: number): Promise<void>
+  setOffline(isOffline: boolean): Promise<void>
+  /** SIGKILL to every process of the browser. */
+  kill(): Promise<void>
+  /** Opens the page anew, in a new browser where there is none, and records one event there. */
+  nextVisit(): Promise<void>
+  readonly recorded: number
+  /** Waits until all that was recorded has arrived, or so long. */
+  waitForAll(timeoutMs: number): Promise<void>
+}
+
+/** The page's libraries start, ask for settings, open their storage. */
+const SETTLE_MS = 1_500
+const POLL_MS = 100
+
+class OpenStage implements Stage {
+  readonly sink: Sink
+  readonly relay: RealRelay | undefined
+  readonly #siteUrl: string
+  readonly #profile: string
+  #context: BrowserContext | undefined
+  #page: Page | undefined
+  #recorded = 0
+
+  constructor(parts: { sink: Sink; relay: RealRelay | undefined; siteUrl: string; profile: string }) {
+    this.sink = parts.sink
+    this.relay = parts.relay
+    this.#siteUrl = parts.siteUrl
+    this.#profile = parts.profile
+  }
+
+  get page(): Page {
+    if (!this.#page) throw new Error('No page is open.')
+    return this.#page
+  }
+
+  get recorded(): number {
+    return this.#recorded
+  }
+
+  /** A tab that a page has opened, since only such a one may close itself. */
+  async open(): Promise<void> {
+    this.#context ??= await launch(this.#profile)
+    const context = this.#context
+    const root = context.pages()[0] ?? (await context.newPage())
+    await root.goto(`${this.#siteUrl}/root`)
+    const opened = context.waitForEvent('page')
+    await root.evaluate(() => void window.open('about:blank'))
+    const page = await opened
+    this.#page = await openSubject(page, this.#siteUrl, this.sink.url)
+    await delay(SETTLE_MS)
+  }
+
+  async #prepare(count: number): Promise<void> {
+    const order = { first: this.#recorded, count }
+    await this.page.evaluate(({ first, count: events }) => window.bench?.prepare(first, events), order)
+    this.#recorded += count
+  }
+
+  async record(count: number, perSecond: number): Promise<void> {
+    await this.#prepare(count)
+    await this.page.evaluate((rate) => window.bench?.steady(rate), perSecond)
+  }
+
+  async recordAndClose(count: number): Promise<void> {
+    await this.#prepare(count)
+    const closed = this.page.waitForEvent('close')
+    this.page.evaluate(() => window.bench?.burstAndClose()).catch(() => {})
+    await closed
+  }
+
+  async setOffline(isOffline: boolean): Promise<void> {
+    await this.#context?.setOffline(isOffline)
+  }
+
+  async kill(): Promise<void> {
+    if (this.#context) await killBrowser(this.#context)
+    this.#context = undefined
+  }
+
+  async nextVisit(): Promise<void> {
+    if (this.#page && !this.#page.isClosed() && this.#context) await this.#page.close()
+    await this.open()
+    await this.record(1, 1)
+  }
+
+  async waitForAll(timeoutMs: number): Promise<void> {
+    const deadlineMs = Date.now() + timeoutMs
+    while (this.sink.arrivals.delivered < this.#recorded && Date.now() < deadlineMs) await delay(POLL_MS)
+  }
+
+  async close(): Promise<void> {
+    await this.#context?.close()
+  }
+}
+
+/** Sets the stage for a library, plays on it, and clears it away. */
+export async function onStage<T>(library: Library, play: (stage: Stage) => Promise<T>): Promise<T> {
+  await using opened = new AsyncDisposableStack()
+  const relay = library.name === 'metertap' ? await openRealRelay() : undefined
+  if (relay) opened.defer(() => relay.close())
+  const sink = await openSink(relay?.format ?? library.format)
+  opened.defer(() => sink.close())
+  const site = await servePage(library.script, relay?.token)
+  opened.defer(() => site.close())
+  const profile = await newProfile()
+  opened.defer(() => profile.remove())
+  const stage = new OpenStage({ sink, relay, siteUrl: site.url, profile: profile.path })
+  opened.defer(() => stage.close())
+  await stage.open()
+  return await play(stage)
+}
