@@ -4,13 +4,15 @@ import type { Library } from './subjects.ts'
 
 export interface FateTimes {
   readonly outageMs: number
+  /** From the last event to the kill: what a library writes lazily has so long, and so has Chromium's own localStorage. */
+  readonly killedAfterMs: number
   /** How long a library has in place after the fate, and once more on the next visit. */
   readonly patienceMs: number
 }
 
 export const FATE_TIMES: Readonly<Record<'quick' | 'full', FateTimes>> = {
-  quick: { outageMs: 20_000, patienceMs: 15_000 },
-  full: { outageMs: 120_000, patienceMs: 90_000 },
+  quick: { outageMs: 20_000, killedAfterMs: 3_000, patienceMs: 15_000 },
+  full: { outageMs: 120_000, killedAfterMs: 15_000, patienceMs: 90_000 },
 }
 
 /** What may happen to a page that records. */
@@ -22,18 +24,16 @@ export interface Fate {
 const EVENTS = 100
 const PER_SECOND = 50
 const OUTAGE_PER_SECOND = 5
-/** A person sees that the network is gone, and closes the laptop: time enough for what is written lazily. */
-const KILLED_AFTER_MS = 3_000
 const ANSWERS_LOST = 3
 
 export const FATES: readonly Fate[] = [
   {
     name: 'killed while offline',
-    async strike(stage) {
+    async strike(stage, { killedAfterMs }) {
       await stage.setOffline(true)
       await stage.sink.down()
       await stage.record(EVENTS, PER_SECOND)
-      await delay(KILLED_AFTER_MS)
+      await delay(killedAfterMs)
       await stage.kill()
       await stage.sink.up()
     },
