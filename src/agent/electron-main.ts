@@ -9,9 +9,10 @@ import { MetertapError } from '../wire/errors.ts'
 import { Accounts } from './electron-accounts.ts'
 import { createElectronAgent, type ElectronMainAgent } from './electron-agent.ts'
 import { type ElectronMainOptions, readElectronOptions } from './electron-options.ts'
-import { createSharedOutbox } from './electron-outbox.ts'
+import { createReadyOutbox, createSharedOutbox } from './electron-outbox.ts'
 import { closeAtQuit } from './electron-quit.ts'
 import { type AgentOptions, readOptions } from './options.ts'
+import { closeWindowsOfDead } from './orphans.ts'
 import type { OutboxWatch } from './running-agent.ts'
 import { StreamLock } from './stream-lock.ts'
 
@@ -43,14 +44,11 @@ export function startElectronMain(options: ElectronMainOptions, parts: ElectronM
     openOutbox: (_name, watch) => shared.open(watch),
     onNews: (tag, news) => host.tell(tag, news),
   })
-  let ready: Promise<Outbox> | undefined
-  const outbox = () => {
-    ready ??= shared.opened().then(async (outbox) => {
-      host.attach((await outbox.streams()).map(({ stream }) => stream))
-      return outbox
-    })
-    return ready
-  }
+  const outbox = createReadyOutbox(shared, async (outbox) => {
+    host.attach((await outbox.streams()).map(({ stream }) => stream))
+    // Of pages whose main process died with them.
+    await closeWindowsOfDead(outbox, runtime.locks).catch(runtime.reportError)
+  })
   const host = new BridgeHost({
     ...{ ...settings, ...runtime, limits, rights, outbox, sending: accounts },
     meters: new Set(settings.meters.keys()),
@@ -66,6 +64,7 @@ export function startElectronMain(options: ElectronMainOptions, parts: ElectronM
   })
   const stopServing = serveIpc({ ipcMain, host, mayUse, onRefused: refused.count })
   const own = accounts.agent(account)
+  outbox().catch(runtime.reportError)
 
   const end = async () => {
     await host.close()

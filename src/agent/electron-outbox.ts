@@ -44,6 +44,28 @@ export function createSharedOutbox(openOutbox: (watch: OutboxWatch) => Outbox | 
   }
 }
 
+/** The outbox for pages, once it is prepared for them; a preparation that fails is tried again at the next call. */
+export function createReadyOutbox(
+  shared: SharedOutbox,
+  prepare: (outbox: Outbox) => Promise<void>,
+): () => Promise<Outbox> {
+  let ready: Promise<Outbox> | undefined
+  const makeReady = async () => {
+    try {
+      const outbox = await shared.opened()
+      await prepare(outbox)
+      return outbox
+    } catch (error) {
+      ready = undefined
+      throw error
+    }
+  }
+  return () => {
+    ready ??= makeReady()
+    return ready
+  }
+}
+
 function unclosed(outbox: Outbox): Outbox {
   return { ...outbox, close: async () => {} }
 }

@@ -35,6 +35,15 @@ export async function closeOrphans({ outbox, locks, own, nowMs }: OrphanOptions)
   return closed
 }
 
+/**
+ * Closes all windows whose owner is dead, ended or not: where an owner has its lock before it writes its first window, a
+ * free lock says it all.
+ */
+export async function closeWindowsOfDead(outbox: Outbox, locks: LockManager | undefined): Promise<void> {
+  const streams = new Set((await outbox.openRollups()).map(({ stream }) => stream))
+  for (const stream of streams) await closeUnderLock(locks, stream, () => outbox.closeRollups({ streams: [stream] }))
+}
+
 /** How many were closed, 0 when the owner lives; 'unknown' where there are no locks. */
 async function closeUnderLock(
   locks: LockManager | undefined,

@@ -56,8 +56,8 @@ export class FakeElectron {
   #handlers = new Map<string, Handler>()
   #windows = 0
 
-  constructor(userData: string) {
-    this.app = fakeApp(userData)
+  constructor(userData: string, onQuit: () => void = () => {}) {
+    this.app = fakeApp(userData, onQuit)
     this.ipcMain = {
       handle: (channel, listener) => {
         if (this.#handlers.has(channel)) throw new Error(`Attempted to register a second handler for '${channel}'`)
@@ -130,7 +130,7 @@ function exposed(invoke: (channel: string, message: unknown) => Promise<unknown>
   return world[BRIDGE_KEY] as BridgePort
 }
 
-function fakeApp(userData: string): FakeElectron['app'] {
+function fakeApp(userData: string, onQuit: () => void): FakeElectron['app'] {
   const emitter = new EventEmitter()
   let quits = 0
   const app = {
@@ -143,8 +143,10 @@ function fakeApp(userData: string): FakeElectron['app'] {
     tryToQuit() {
       let isHeld = false
       emitter.emit('will-quit', { preventDefault: () => (isHeld = true) })
-      if (!isHeld) quits++
-      return !isHeld
+      if (isHeld) return false
+      quits++
+      onQuit()
+      return true
     },
     quit: () => void app.tryToQuit(),
     get quits() {
