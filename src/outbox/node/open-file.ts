@@ -3,17 +3,30 @@ import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Sqlite } from '../../sqlite/contract.ts'
 import { nodeSqlite } from '../../sqlite/node.ts'
+import { createReserve } from './reserve.ts'
 
 /** How long a call waits, and with it its whole program, for another process that writes: such a write takes some ms. */
 const BUSY_TIMEOUT_MS = 1_000
 /** After a checkpoint the log is cut back to this, so that one burst does not keep its size for ever. */
 const MAX_IDLE_LOG_BYTES = 16 * 1024 * 1024
 
-/** An open file, and how to make a transaction of it survive a power cut. */
+/** The log is written back this often, in pages of 4 KiB. */
+const LOG_PAGES = 512
+/** Enough to write the whole log back when the disk is full, and to note down what is deleted then. */
+const RESERVE_BYTES = 3 * 1024 * 1024
+
 export interface OutboxFile {
   readonly db: Sqlite
+  /** Makes a transaction survive a power cut. */
   synced<T>(transaction: () => T): T
+  /** Makes some room where the disk is full, for what lets go of events; false when nothing could be done. */
+  relieve(): boolean
+  /** Puts that room aside again, where it was used and there is some; looks once in a while. */
+  recover(): void
 }
+
+/** How long to wait before looking for room again. */
+const RECOVER_EVERY_MS = 60_000
 
 /**
  * Opens, or makes, the file in a folder that is made, too, both for their owner only. In WAL mode a commit survives the
@@ -21,7 +34,7 @@ export interface OutboxFile {
  *
  * Throws what the file system and SQLite throw.
  */
-export function openOutboxFile(path: string): OutboxFile {
+export function openOutboxFile(path: string, monotonic: () => number): OutboxFile {
   const folder = dirname(path)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const isNew = !existsSync(path)
@@ -29,15 +42,31 @@ export function openOutboxFile(path: string): OutboxFile {
   if (isNew) createPrivately(path)
   const file = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS })
   try {
-    file.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = ${MAX_IDLE_LOG_BYTES};
+    file.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
+      PRAGMA wal_autocheckpoint = ${LOG_PAGES}; PRAGMA journal_size_limit = ${MAX_IDLE_LOG_BYTES};
       PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON`)
     if (isNew) syncFolder(folder)
   } catch (error) {
     file.close()
     throw error
   }
+  const reserve = createReserve(`${path}.reserve`, RESERVE_BYTES)
+  let isWhole = reserve.keep()
+  let lookAtMs = monotonic() + RECOVER_EVERY_MS
   return {
     db: nodeSqlite(file),
+    relieve() {
+      if (!reserve.spend()) return false
+      isWhole = false
+      // Empties the log, whose room then serves what is about to be written.
+      file.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+      return true
+    },
+    recover() {
+      if (isWhole || monotonic() < lookAtMs) return
+      lookAtMs = monotonic() + RECOVER_EVERY_MS
+      isWhole = reserve.keep()
+    },
     synced(transaction) {
       file.exec('PRAGMA synchronous = FULL')
       try {

@@ -88,10 +88,18 @@ function openSound(path: string, deps: Opening): Outbox {
   }
 }
 
-function openAsItIs(path: string, { random, clock, holders }: Opening): Outbox {
-  const { db, synced } = openOutboxFile(path)
+function openAsItIs(path: string, { random, clock, monotonic, holders }: Opening): Outbox {
+  const { db, synced, relieve, recover } = openOutboxFile(path, monotonic)
   try {
-    return openSqliteOutbox({ db, synced, random, clock, ...(holders && { holders }) })
+    const outbox = openSqliteOutbox({ db, synced, relieve, random, clock, ...(holders && { holders }) })
+    return {
+      ...outbox,
+      async settle(settlement) {
+        const settled = await outbox.settle(settlement)
+        recover()
+        return settled
+      },
+    }
   } catch (error) {
     db.close()
     throw error
@@ -116,12 +124,12 @@ function openAnew(path: string, deps: Opening, damaged?: bigint): Outbox {
 function replace(path: string, deps: Opening): Outbox {
   const aside = setAside(path, deps.clock())
   const outbox = openAsItIs(path, deps)
-  deps.onDamaged(wasDamaged(path, aside, salvageInto(path, aside)))
+  deps.onDamaged(wasDamaged(path, aside, salvageInto(path, aside, deps.monotonic)))
   return outbox
 }
 
-function salvageInto(path: string, aside: string): number {
-  const { db } = openOutboxFile(path)
+function salvageInto(path: string, aside: string, monotonic: () => number): number {
+  const { db } = openOutboxFile(path, monotonic)
   try {
     return salvage(aside, db)
   } finally {

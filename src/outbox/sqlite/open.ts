@@ -30,6 +30,11 @@ export interface SqliteOutboxDeps {
   readonly durability?: { readonly plain: Durability; readonly strict: Durability }
   /** Runs the transaction of a strict group so that it survives what `durability.strict` says. Default: as any other. */
   readonly synced?: <T>(transaction: () => T) => T
+  /**
+   * Called when there is no room even for letting go of events, which needs some itself; true when another try is worth
+   * it. Default: there is nothing that can be done.
+   */
+  readonly relieve?: () => boolean
   /** Where several processes share the database: leases of one that died end with it. Default: they end with their time. */
   readonly holders?: LeaseHolders
 }
@@ -46,11 +51,17 @@ export interface SqliteOutboxDeps {
  * @example const outbox = openSqliteOutbox({ db, random: () => crypto.randomUUID(), clock: Date.now })
  */
 export function openSqliteOutbox(deps: SqliteOutboxDeps): Outbox {
-  const { db, random, clock, holders, synced = (transaction) => transaction() } = deps
+  const { db, random, clock, holders, synced = (transaction) => transaction(), relieve = () => false } = deps
   const { durability = { plain: 'process', strict: 'power' } } = deps
   migrate(db)
   const turns = createTurns(db, createStatements(db))
   const write = <T>(work: (tables: Tables) => Promise<T>) => turns.transact((sql) => work(sqliteTables(sql)))
+  /** For calls that make room: they must not fail for want of it. */
+  const freeing = <T>(call: () => Promise<T>): Promise<T> =>
+    call().catch((error) => {
+      if (!isFull(error) || !relieve()) throw error
+      return call()
+    })
   const settling = createFullSettling(write, RETIRE_AFTER_MS)
   let isClosed = false
 
@@ -90,10 +101,10 @@ export function openSqliteOutbox(deps: SqliteOutboxDeps): Outbox {
     durability: durability.plain,
     append: createAppender({ db, turns, clock, durability, synced }),
     claim,
-    settle: settling.settle,
+    settle: (settlement) => freeing(() => settling.settle(settlement)),
     release: (given) => write(async (tables) => releaseIn(tables, given)),
-    purge: (options) => write((tables) => purgeIn(tables, options)),
-    dropOldest: (options) => write((tables) => dropOldestIn(tables, options)),
+    purge: (options) => freeing(() => write((tables) => purgeIn(tables, options))),
+    dropOldest: (options) => freeing(() => write((tables) => dropOldestIn(tables, options))),
     closeRollups: async ({ streams }) => {
       const { closed, strays } = await write((tables) => closeRollupsIn(tables, streams))
       await setAside(strays)
@@ -104,9 +115,11 @@ export function openSqliteOutbox(deps: SqliteOutboxDeps): Outbox {
     streams: () => turns.read((sql) => summariesOf(view(sql))),
     deadLetters: () => turns.read(allDead),
     deleteDeadLetters: (letters) =>
-      write(async (tables) => {
-        for (const { stream, seq } of letters) tables.deleteDead(stream, seq)
-      }),
+      freeing(() =>
+        write(async (tables) => {
+          for (const { stream, seq } of letters) tables.deleteDead(stream, seq)
+        }),
+      ),
     retryDeadLetters: (letters) => write((tables) => retryDeadIn(tables, letters)),
     quarantined: () => turns.read(allQuarantined),
     deviceId: () => turns.atOnce((sql) => deviceIdOf(db, sql, random)),
