@@ -26,7 +26,9 @@ export interface OutboxFile {
 }
 
 /** How long to wait before looking for room again. */
-const RECOVER_EVERY_MS = 60_000
+const RECOVER_EVERY_MS = 15_000
+/** SQLite's own limit. */
+const MAX_PAGES = 4_294_967_294
 
 /**
  * Opens, or makes, the file in a folder that is made, too, both for their owner only. In WAL mode a commit survives the
@@ -58,14 +60,18 @@ export function openOutboxFile(path: string, monotonic: () => number): OutboxFil
     relieve() {
       if (!reserve.spend()) return false
       isWhole = false
-      // Empties the log, whose room then serves what is about to be written.
+      // Empties the log, whose room then serves what is about to be written; and what is recorded in the meantime must
+      // make do with the room that is let go of, or it would take this at once.
       file.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+      const { page_count: pages } = file.prepare('PRAGMA page_count').get() as { page_count: number }
+      file.exec(`PRAGMA max_page_count = ${pages}`)
       return true
     },
     recover() {
       if (isWhole || monotonic() < lookAtMs) return
       lookAtMs = monotonic() + RECOVER_EVERY_MS
       isWhole = reserve.keep()
+      if (isWhole) file.exec(`PRAGMA max_page_count = ${MAX_PAGES}`)
     },
     synced(transaction) {
       file.exec('PRAGMA synchronous = FULL')

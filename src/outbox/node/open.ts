@@ -94,6 +94,11 @@ function openAsItIs(path: string, { random, clock, monotonic, holders }: Opening
     const outbox = openSqliteOutbox({ db, synced, relieve, random, clock, ...(holders && { holders }) })
     return {
       ...outbox,
+      append: (group) =>
+        outbox.append(group).catch((error) => {
+          recover()
+          throw error
+        }),
       async settle(settlement) {
         const settled = await outbox.settle(settlement)
         recover()
