@@ -51,7 +51,7 @@ export async function assemble(
   const revocations = createRevocations({ store, tenant, log })
   const pressure = createPressure({
     ...{ limits, clock, log },
-    freeDiskBytes: () => deps.freeDiskBytes(settings.store.sqlite),
+    freeDiskBytes: async () => freeDiskBytes(settings, deps),
     backlogEvents: async () => countBacklog(await store.backlog()),
   })
   const openBytes = {
@@ -98,6 +98,11 @@ export async function assemble(
 
 function backupInto(folder: string | undefined, store: RelayStore): ((file: string) => Promise<void>) | undefined {
   return folder === undefined ? undefined : (file) => store.backup(join(folder, file))
+}
+
+/** A database server's disk is not this machine's: it says itself when it is full. */
+function freeDiskBytes({ store }: RelaySettings, deps: RelayDeps): Promise<number> | number {
+  return 'sqlite' in store ? deps.freeDiskBytes(store.sqlite) : Number.POSITIVE_INFINITY
 }
 
 function countBacklog(lanes: readonly { waiting: number; inDelivery: number }[]): number {

@@ -97,6 +97,21 @@ export interface AdminOptions {
   readonly backupFolder?: string
 }
 
+/** Where the relay keeps what it has taken. */
+export type StoreOptions =
+  /** A file on a local disk: one relay. Its folder must exist. */
+  { readonly sqlite: string } | PostgresOptions
+
+/** A PostgreSQL database: any number of relays at a time, also through PgBouncer in transaction mode. */
+export interface PostgresOptions {
+  /** postgres://user:password@host:port/database, with ?sslmode=verify-full where the network is not yours. */
+  readonly postgres: string
+  /** The schema that holds the tables. Default 'metertap'. */
+  readonly schema?: string
+  /** Most connections of one relay process. Default 10. */
+  readonly maxConnections?: number
+}
+
 export interface RelayOptions {
   /** Default 'default'. */
   readonly tenant?: string
@@ -110,7 +125,7 @@ export interface RelayOptions {
   }
   /** The relay's public origin, used as issuer and audience of its tokens. */
   readonly publicUrl: string
-  readonly store: { readonly sqlite: string }
+  readonly store: StoreOptions
   readonly meters: readonly MeterRoute[]
   readonly upstream: ZuoraOptions
   /** Keys of the application's back ends: they sign the grants that POST /v1/token swaps for tokens. */

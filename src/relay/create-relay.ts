@@ -48,7 +48,7 @@ const HOUR_MS = 3_600_000
 export async function createRelay(config: RelayConfig, given: Partial<RelayDeps> = {}): Promise<Relay> {
   const deps = defaultDeps(given)
   const settings = resolveConfig(config, deps)
-  const store = deps.openStore(settings)
+  const store = await deps.openStore(settings)
   try {
     const turnstile = createTurnstile()
     return toRelay(await assemble(settings, store, deps, turnstile.isClosed), settings, turnstile)

@@ -5,9 +5,9 @@ import { keyDays } from './config/key-days.ts'
 import type { RelayDeps } from './deps.ts'
 import { createForwarder } from './forward/create-forwarder.ts'
 import { createUpstreamClient } from './forward/upstream-client.ts'
+import { openStore } from './open-store.ts'
 import { defaultTracer } from './operate/tracing.ts'
 import { createReconciler } from './reconcile/create-reconciler.ts'
-import { openSqliteStore } from './store/sqlite/open-sqlite-store.ts'
 
 /** The parts that createRelay() uses unless it is given others. */
 export function defaultDeps(given: Partial<RelayDeps>): RelayDeps {
@@ -25,8 +25,7 @@ export function defaultDeps(given: Partial<RelayDeps>): RelayDeps {
   }
   const { clock, random, uuid, log } = deps
   return {
-    openStore: (settings) =>
-      openSqliteStore({ path: settings.store.sqlite, clock, idempotencyWindowDays: keyDays(settings) }),
+    openStore: (settings) => openStore(settings, { clock, log, idempotencyWindowDays: keyDays(settings) }),
     createForwarder: (store, { meters, upstream }) =>
       createForwarder({ store, routes: meters, upstream, owner: uuid(), clock, random, fetch: deps.fetch, log }),
     createReconciler: (store, { meters, upstream, tenant }) => {

@@ -22,8 +22,8 @@ export interface RelayDeps extends SecretSources {
   readonly tracer: Tracer
   /** Free bytes of the disk that a file is on. Default: the system's. */
   readonly freeDiskBytes: (path: string) => Promise<number>
-  /** Default: SQLite, where the configuration says. The relay closes it. */
-  readonly openStore: (settings: RelaySettings) => RelayStore
+  /** Default: SQLite or PostgreSQL, where the configuration says. The relay closes it. */
+  readonly openStore: (settings: RelaySettings) => RelayStore | Promise<RelayStore>
   /** Default: the forwarder to Zuora. */
   readonly createForwarder: (store: RelayStore, settings: RelaySettings) => Forwarder
   /** Default: the reconciler with Zuora. */

@@ -148,6 +148,16 @@ const cases: [path: string, value: unknown, problem: RegExp][] = [
   ['store', undefined, /^store is missing: give an object with sqlite/],
   ['store', { sqlite: '' }, /^store\.sqlite does not fit/],
   ['store', { sqlite: 'a', wal: true }, /^store has an unknown key wal: known are sqlite/],
+  ['store', {}, /^store does not fit: give a file as 'sqlite', or 'postgres' \(here or as METERTAP_POSTGRES_URL\)/],
+  ['store', { sqlite: 'a', postgres: 'postgres://u:p@h/d' }, /^store does not fit: .*one of the two/],
+  ['store', { sqlite: 'a', schema: 'usage' }, /^store does not fit: give schema and maxConnections with postgres only/],
+  [
+    'store',
+    { postgres: 'mysql://u:private@h/d' },
+    /^store\.postgres does not fit: give a postgres:\/\/user:password@host/,
+  ],
+  ['store', { postgres: 'postgres://u:private@h/d', schema: 'a b' }, /^store\.schema does not fit/],
+  ['store', { postgres: 'postgres://u:private@h/d', maxConnections: 1 }, /^store\.maxConnections does not fit/],
   ['meters', [], /^meters does not fit: give at least one/],
   ['meters', 'calls', /^meters does not fit: give a list/],
   ['meters', [route(storage), route(storage)], /^meters does not fit: give each meter once/],
@@ -231,4 +241,21 @@ test('what is allowed beside the usual', () => {
 test('createRelay lists every problem in one message', async () => {
   const refused = createRelay({ ...good, publicUrl: 'x', origins: 'y' as never }, { environment: {} })
   await expect(refused).rejects.toThrow(/configuration does not fit:\n {2}- publicUrl .*\n {2}- origins /)
+})
+
+test('the database’s address comes from the environment or a file, and no problem tells it', () => {
+  const config = { ...good, store: {} }
+  const url = 'postgres://relay:private@db.internal:5432/usage'
+  expect(resolve(config, { METERTAP_POSTGRES_URL: url }).store).toEqual({ postgres: url })
+  expect(resolve(config, { METERTAP_POSTGRES_URL_FILE: '/run/url' }, { '/run/url': `${url}\n` }).store).toEqual({
+    postgres: url,
+  })
+  // A file that is named stays.
+  expect(resolve(good, { METERTAP_POSTGRES_URL: url }).store).toEqual({ sqlite: './usage.db' })
+  const problems = problemsOf(
+    { ...config, origins: 'x' },
+    { METERTAP_POSTGRES_URL: 'postgres://relay:private@db.internal' },
+  )
+  expect(problems).toHaveLength(2)
+  expect(problems.join()).not.toContain('private')
 })

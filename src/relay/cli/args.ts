@@ -15,7 +15,9 @@ export type Command =
   | { readonly kind: 'check'; readonly config: string }
   | { readonly kind: 'meters'; readonly config: string }
   | { readonly kind: 'backup'; readonly config: string; readonly file: string }
-  | { readonly kind: 'verify'; readonly file: string }
+  /** Without a file: the store of the configuration. */
+  | { readonly kind: 'verify'; readonly config: string; readonly file: string | undefined }
+  | { readonly kind: 'migrate'; readonly config: string }
   /** The command line cannot be understood; `problem` says why. */
   | { readonly kind: 'misuse'; readonly problem: string }
 
@@ -25,7 +27,8 @@ Usage
   metertap relay [--config relay.config.ts] [--port 8787] [--admin-port 8788] [--log plain|json]
   metertap relay check [--config relay.config.ts]
   metertap relay backup FILE [--config relay.config.ts]
-  metertap relay verify FILE
+  metertap relay verify [FILE] [--config relay.config.ts]
+  metertap relay migrate [--config relay.config.ts]
   metertap meters [--config relay.config.ts]
 
 Commands
@@ -33,7 +36,8 @@ Commands
   relay check      Test the configuration, the store's folder, the upstream's credentials and the session issuers'
                    keys. Sends no event.
   relay backup     Copy the relay's store to a new file, while the relay works on. The copy holds all secrets.
-  relay verify     Check a store or a backup: every event that was taken is there once, and the counts agree.
+  relay verify     Check the store, or a backup's FILE: every event that was taken is there once, and the counts agree.
+  relay migrate    Bring a PostgreSQL store to this version, before relays of this version start.
   meters           Print, for each meter, what to set up in Zuora: the event definition and the Deduplicator.
 
 Options
@@ -89,10 +93,12 @@ function commandOf([name, ...rest]: readonly string[], values: Values): Command 
 
 function subcommand([name, file, ...rest]: readonly [string, ...string[]], config: string): Command {
   if (name === 'check') return file === undefined ? { kind: 'check', config } : tooMany(file)
+  if (name === 'migrate') return file === undefined ? { kind: 'migrate', config } : tooMany(file)
+  if (name === 'verify' && file === undefined) return { kind: 'verify', config, file }
   if (name !== 'backup' && name !== 'verify') return tooMany(name)
   if (file === undefined) return misuse(`metertap relay ${name} needs a FILE.`)
   if (rest.length > 0) return tooMany(rest[0])
-  return name === 'backup' ? { kind: 'backup', config, file } : { kind: 'verify', file }
+  return { kind: name, config, file }
 }
 
 function relayCommand({ config, port, 'admin-port': adminPort, log }: Values): Command {

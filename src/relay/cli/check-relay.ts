@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { access, constants } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { MetertapError } from '../../wire/errors.ts'
 import { type RelaySettings, resolveConfig } from '../config/resolve-config.ts'
+import type { PostgresOptions } from '../contract.ts'
 import { createTokenSource } from '../forward/token-source.ts'
 import type { CliHost } from './host.ts'
 import { loadConfig } from './load-config.ts'
@@ -36,12 +38,28 @@ export async function checkRelay(path: string, host: CliHost): Promise<boolean> 
 }
 
 async function checkStore({ store }: RelaySettings): Promise<Finding> {
+  if (!('sqlite' in store)) return checkPostgres(store)
   const subject = `store ${store.sqlite}`
   const canWrite = await access(dirname(resolve(store.sqlite)), constants.W_OK).then(
     () => true,
     () => false,
   )
   return { subject, problem: canWrite ? undefined : 'its folder does not exist or may not be written to' }
+}
+
+/** Whether the database lets the relay in, and what it holds. Changes nothing; the address is a secret. */
+async function checkPostgres(store: PostgresOptions): Promise<Finding> {
+  const { inspectPostgres } = await import('../store/postgres/inspect-postgres.ts')
+  const schema = store.schema ?? 'metertap'
+  try {
+    const { problem, summary } = await inspectPostgres({ url: store.postgres, schema })
+    return { subject: `store PostgreSQL, schema ${schema}${summary === undefined ? '' : ` (${summary})`}`, problem }
+  } catch (error) {
+    return {
+      subject: `store PostgreSQL, schema ${schema}`,
+      problem: error instanceof MetertapError ? error.message : 'it cannot be used',
+    }
+  }
 }
 
 /** Asks for an OAuth token, as the forwarder does, and throws it away. */

@@ -5,7 +5,7 @@ import { checkRelay } from './check-relay.ts'
 import type { CliHost } from './host.ts'
 import { printMeters } from './print-meters.ts'
 import { runRelay } from './run-relay.ts'
-import { backUpStore, verifyFile } from './store-files.ts'
+import { backUpStore, migrate, verify } from './store-files.ts'
 
 /** Runs the command line. Exit codes: 0 done, 1 failed, 2 not understood. */
 export async function main(host: CliHost): Promise<void> {
@@ -20,7 +20,8 @@ export async function main(host: CliHost): Promise<void> {
       if (command.kind === 'relay') await runRelay(command, host)
       else if (command.kind === 'check') host.exit((await checkRelay(command.config, host)) ? 0 : 1)
       else if (command.kind === 'backup') await backUpStore(command, host)
-      else if (command.kind === 'verify') host.exit((await verifyFile(command.file, host)) ? 0 : 1)
+      else if (command.kind === 'verify') host.exit((await verify(command, host)) ? 0 : 1)
+      else if (command.kind === 'migrate') await migrate(command.config, host)
       else await printMeters(command.config, host)
     } catch (error) {
       host.writeErr(`${error instanceof MetertapError ? readable(error) : describeError(error)}\n`)

@@ -1,14 +1,16 @@
-import type { AdminOptions, RelayOptions, ZuoraOptions } from '../contract.ts'
+import type { AdminOptions, PostgresOptions, RelayOptions, ZuoraOptions } from '../contract.ts'
 
 type SecretsOptional<T, Keys extends keyof T> = Omit<T, Keys> & { readonly [K in Keys]?: T[K] | undefined }
 
 /**
  * RelayOptions whose secrets may be left out and come from the environment:
- * `METERTAP_ZUORA_CLIENT_ID`, `METERTAP_ZUORA_CLIENT_SECRET`, `METERTAP_ADMIN_KEY`, and for each key of `grants`
+ * `METERTAP_ZUORA_CLIENT_ID`, `METERTAP_ZUORA_CLIENT_SECRET`, `METERTAP_ADMIN_KEY`, `METERTAP_POSTGRES_URL` (where
+ * `store` names no file: `store: {}`), and for each key of `grants`
  * `METERTAP_GRANT_SECRET_<KEY ID>` (upper case, other characters than letters and digits as `_`).
  * Each may be in a file instead, named by the same variable with `_FILE` behind it, as containers mount secrets.
  */
-export interface RelayConfig extends Omit<RelayOptions, 'upstream' | 'grants' | 'admin'> {
+export interface RelayConfig extends Omit<RelayOptions, 'store' | 'upstream' | 'grants' | 'admin'> {
+  readonly store: { readonly sqlite: string } | SecretsOptional<PostgresOptions, 'postgres'>
   readonly upstream: SecretsOptional<ZuoraOptions, 'clientId' | 'clientSecret'>
   readonly grants?: readonly SecretsOptional<GrantKey, 'secret'>[]
   readonly admin?: SecretsOptional<AdminOptions, 'key'>

@@ -41,8 +41,11 @@ export function fillSecrets(config: unknown, { environment, readFile }: SecretSo
   }
 
   if (!isRecord(config)) return { filled: config, problems }
-  const { upstream, grants, admin } = config
+  const { store, upstream, grants, admin } = config
   const filled = { ...config }
+  if (isRecord(store) && store.sqlite === undefined) {
+    filled.store = fill(store, 'postgres', 'METERTAP_POSTGRES_URL')
+  }
   if (isRecord(upstream)) {
     const withId = fill(upstream, 'clientId', 'METERTAP_ZUORA_CLIENT_ID')
     filled.upstream = fill(withId, 'clientSecret', 'METERTAP_ZUORA_CLIENT_SECRET')

@@ -1,6 +1,18 @@
 import * as z from 'zod'
 import { METER_NAME } from '../../meter/contract.ts'
-import { credential, fix, isOrigin, isSafeUrl, isUnique, name, secret, strict, url, whole } from './schema-parts.ts'
+import {
+  credential,
+  fix,
+  isOrigin,
+  isSafeUrl,
+  isUnique,
+  name,
+  parseUrl,
+  secret,
+  strict,
+  url,
+  whole,
+} from './schema-parts.ts'
 
 const FIELD_NAMES = new Set(['id', 'account', 'device', 'meter', 'stream', 'seq', 'at'])
 
@@ -143,13 +155,32 @@ const admin = strict({
   backupFolder: name('./backups').optional(),
 })
 
+const STORE_FIX = "give a file as 'sqlite', or 'postgres' (here or as METERTAP_POSTGRES_URL), one of the two"
+const store = strict({
+  sqlite: name('./usage.db').optional(),
+  postgres: url('give a postgres://user:password@host/database URL, here or as METERTAP_POSTGRES_URL', (value) => {
+    const place = parseUrl(value)
+    return /^postgres(ql)?:$/.test(place?.protocol ?? '') && (place?.pathname ?? '').length > 1
+  }).optional(),
+  schema: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_]{0,39}$/, fix('give a name of small letters, digits and _, at most 40'))
+    .optional(),
+  maxConnections: whole(2, 1_000, 'connections').optional(),
+})
+  .refine(({ sqlite, postgres }) => (sqlite === undefined) !== (postgres === undefined), fix(STORE_FIX))
+  .refine(
+    ({ sqlite, schema, maxConnections }) => sqlite === undefined || (schema ?? maxConnections) === undefined,
+    fix('give schema and maxConnections with postgres only'),
+  )
+
 const PROOF_FIX = 'give at least one key of "grants" or one issuer of "sessions": without one nobody can get a token'
 
 export const relaySchema: z.ZodType<unknown> = strict({
   tenant: name('default').optional(),
   listen: strict({ host, port, trustedProxies: whole(0, 16, 'proxies').optional() }).optional(),
   publicUrl: url(`${ORIGIN_FIX} (https://, or http:// on loopback)`, (value) => isSafeUrl(value) && isOrigin(value)),
-  store: strict({ sqlite: name('./usage.db') }),
+  store,
   meters,
   upstream,
   grants: grants.optional(),

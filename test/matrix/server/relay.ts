@@ -75,7 +75,7 @@ export async function startRelay(folder: string, origin: string): Promise<RelayU
       origins: [origin],
     },
     {
-      openStore: ({ store }) => counting(openSqliteStore({ path: store.sqlite, clock: Date.now }), duplicates),
+      openStore: () => counting(openSqliteStore({ path: join(folder, 'relay.db'), clock: Date.now }), duplicates),
       createForwarder: () => ({ start() {}, wake() {}, stop: async () => {}, stats: () => [] }),
     },
   )
