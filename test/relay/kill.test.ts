@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { ZuoraStandIn } from '../../demo/zuora/contract.ts'
 import { startZuoraStandIn } from '../../demo/zuora/server.ts'
 import { openSqliteStore } from '../../src/relay/store/sqlite/open-sqlite-store.ts'
 import { verifyStore } from '../../src/relay/store/sqlite/verify-store.ts'
 import { callsMeter } from '../support/calls-upstream.ts'
+import { allForwarded, expectBilledOnce } from './support/billed-once.ts'
 import { createMortalRelay, type MortalRelay } from './support/kill-again.ts'
 import { createTirelessAgent, EVENTS_PER_BATCH, type TirelessAgent } from './support/tireless-agent.ts'
 
@@ -38,9 +38,9 @@ test(`kill -9 at ${KILLS} random moments under load: each acknowledged event is 
     // The last one lives on: it takes what the agents still have, and forwards everything.
     for (const agent of agents) agent.stop()
     await Promise.all(running)
-    const totals = await forwarded(relay)
+    const totals = await allForwarded(relay)
     expect(await relay.stop()).toBe(0)
-    expectBilledOnce(zuora, agents, totals)
+    expectBilledOnce(zuora, agents, ACCOUNTS.length, totals)
     expect(await verifyStore(path)).toMatchObject({ ok: true, eventsOnTheWay: 0 })
     console.info(
       `${KILLS} kills: ${totals.received} events, ${calls} calls, ${zuora.ledger.totals('calls').deduplicated} resent rows caught`,
@@ -81,37 +81,4 @@ async function expectSound(path: string, agents: readonly TirelessAgent[]): Prom
   } finally {
     await store.close()
   }
-}
-
-/** Waits until nothing is on its way. */
-async function forwarded(relay: MortalRelay): Promise<Record<string, number>> {
-  for (;;) {
-    const totals = await relay.totals()
-    const { received, forwarded: sent, deduplicated, dead } = totals as Record<string, number>
-    if (received === (sent as number) + (deduplicated as number) + (dead as number)) return totals
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
-}
-
-function expectBilledOnce(zuora: ZuoraStandIn, agents: readonly TirelessAgent[], totals: Record<string, number>): void {
-  const billed = zuora.ledger.totals('calls')
-  const plain = agents.flatMap((agent) => agent.plain)
-  expect(plain.filter((id) => !zuora.ledger.has('calls', id))).toEqual([])
-  // Of an account's two events with one key exactly one is there.
-  let keys = 0
-  for (let account = 0; account < ACCOUNTS.length; account++) {
-    const devices = agents.slice(2 * account, 2 * account + 2)
-    for (const key of new Set(devices.flatMap(({ keyed }) => [...keyed.keys()]))) {
-      const ids = devices.flatMap(({ keyed }) => keyed.get(key) ?? [])
-      expect(ids.filter((id) => zuora.ledger.has('calls', id))).toHaveLength(1)
-      keys++
-    }
-  }
-  expect(billed).toMatchObject({ billable: plain.length + keys, duplicates: 0, failedLater: 0, refused: 0 })
-  const sent = agents.reduce((sum, agent) => sum + agent.plain.length + agent.keyed.size, 0)
-  expect(totals).toMatchObject({
-    ...{ recorded: sent, received: sent, missing: 0, rejected: 0, dead: 0 },
-    ...{ forwarded: plain.length + keys, deduplicated: sent - plain.length - keys },
-  })
-  expect(totals.deduplicated).toBeGreaterThan(0)
 }

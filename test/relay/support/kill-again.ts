@@ -10,7 +10,7 @@ export interface Addresses {
   readonly pid?: number
 }
 
-/** One relay after the other on one database. */
+/** One relay after the other on one database: a file, or postgres://… */
 export interface MortalRelay {
   /** Where the living one listens; waits until there is one. */
   addresses(): Promise<Addresses>

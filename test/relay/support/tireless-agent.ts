@@ -19,7 +19,11 @@ export interface TirelessAgent {
 }
 
 /** Of an account's devices every one uses the same keys: of their events with one key, one is to be billed. */
-export function createTirelessAgent(relay: MortalRelay, account: string, device: string): TirelessAgent {
+export function createTirelessAgent(
+  relay: Pick<MortalRelay, 'addresses'>,
+  account: string,
+  device: string,
+): TirelessAgent {
   const stream = v7()
   const plain: string[] = []
   const keyed = new Map<string, string>()
