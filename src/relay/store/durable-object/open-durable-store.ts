@@ -6,6 +6,7 @@ import type { RelayStore } from '../contract.ts'
 import { migrate } from '../sqlite/schema.ts'
 import { createStoreMethods } from '../sqlite/store-methods.ts'
 import { createStoreParts } from '../sqlite/store-parts.ts'
+import { createTurnCommit } from './turn-commit.ts'
 
 export interface DurableStoreOptions {
   /** The object's `ctx.storage`; its class must be a SQLite one. */
@@ -26,8 +27,8 @@ export interface DurableStoreOptions {
 const MAX_CHUNK_CHARS = 500_000
 
 /**
- * The relay's store in the SQLite of one Durable Object. Each write is one transaction of its own; the engine joins
- * those of one turn, and lets no answer out of the object before they are safe. Every method rejects with MetertapError
+ * The relay's store in the SQLite of one Durable Object. Calls that arrive together share one commit, each in a
+ * transaction of its own; the engine lets no answer out of the object before they are safe. Every method rejects with MetertapError
  * `closed` after close(), and with `internal` (see its cause) when SQLite fails: then nothing of the call was kept.
  *
  * @throws MetertapError bad_option when newer code has written the store
@@ -40,6 +41,7 @@ export function openDurableStore(options: DurableStoreOptions): RelayStore {
   migrateObject(db)
   let rollbacks = 0
   let isClosed = false
+  const turns = createTurnCommit((callback) => setTimeout(callback, 0))
   const parts = createStoreParts(db, {
     ...{ newId, idempotencyWindowDays, hourlyDays, maxChunkChars: MAX_CHUNK_CHARS },
     // Nobody else has the object: only a rollback can undo what was made.
@@ -50,8 +52,7 @@ export function openDurableStore(options: DurableStoreOptions): RelayStore {
     if (isClosed) throw new MetertapError('closed', 'The store is closed: open it again.')
   }
 
-  async function write<T>(job: () => T): Promise<T> {
-    assertOpen()
+  function runAlone<T>(job: () => T): T {
     try {
       return db.transaction(job)
     } catch (error) {
@@ -60,6 +61,11 @@ export function openDurableStore(options: DurableStoreOptions): RelayStore {
       const message = 'The store did not write this: nothing of it was kept. See the cause; then send it again.'
       throw new MetertapError('internal', message, {}, error)
     }
+  }
+
+  async function write<T>(job: () => T): Promise<T> {
+    assertOpen()
+    return await turns.run(() => runAlone(job))
   }
 
   async function read<T>(job: () => T): Promise<T> {
@@ -75,6 +81,7 @@ export function openDurableStore(options: DurableStoreOptions): RelayStore {
     },
     async close() {
       isClosed = true
+      turns.flush()
     },
   }
 }
