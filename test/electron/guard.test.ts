@@ -51,7 +51,7 @@ it('an honest page is never taken for another, whatever order it records in and 
       page.agent.record(calls, { n: 0 }).durable.catch(() => {})
       await settle()
       await page.agent.flush()
-      expect(world.main.pages().refused['bad_message']).toBeUndefined()
+      expect(world.main.pages().refused.bad_message).toBeUndefined()
       for (const { recorded, settled, dead, dropped } of await world.outbox.streams()) {
         const gone = Object.values(dropped).reduce((sum, count) => sum + count, 0)
         expect(settled + dead + gone).toBe(recorded)
@@ -59,7 +59,7 @@ it('an honest page is never taken for another, whatever order it records in and 
       const { events, bytes } = await world.outbox.totals()
       expect({ events, bytes }).toEqual({ events: 0, bytes: 0 })
     }),
-    { numRuns: process.env['METERTAP_LONG'] ? 1_000 : 40 },
+    { numRuns: process.env.METERTAP_LONG ? 1_000 : 40 },
   )
 })
 

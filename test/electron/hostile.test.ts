@@ -232,7 +232,7 @@ describe('what may be stored', () => {
       expect((await world.outbox.totals()).bytes).toBeLessThanOrEqual(2_500)
     }
     const [summary] = await world.outbox.streams()
-    expect(summary?.dropped['outbox_full']).toBeGreaterThan(200)
+    expect(summary?.dropped.outbox_full).toBeGreaterThan(200)
   })
 
   it('dead letters have an end, too', async () => {

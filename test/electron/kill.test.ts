@@ -11,7 +11,7 @@ import { TinyRelay } from '../support/tiny-relay.ts'
 import { ForkedMain, type ForkedWindow } from './support/forked-main.ts'
 import { calls, clicks } from './support/meters.ts'
 
-const KILLS = process.env['METERTAP_LONG'] ? 100 : 8
+const KILLS = process.env.METERTAP_LONG ? 100 : 8
 const FRAME = { origin: 'app://acme', url: 'app://acme/index.html' }
 
 let relay: TinyRelay
