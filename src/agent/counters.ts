@@ -22,6 +22,13 @@ export class Counters {
     this.waitingBytes += bytes
   }
 
+  /** So many have left: an estimate until the outbox is counted anew. */
+  left(events: number): void {
+    const kept = Math.max(0, this.waiting - events)
+    this.waitingBytes = kept === 0 ? 0 : Math.round((this.waitingBytes * kept) / this.waiting)
+    this.waiting = kept
+  }
+
   /** `events` of the request that begins; undefined when it is over. */
   sending(events: number | undefined): void {
     this.inFlight = events ?? 0

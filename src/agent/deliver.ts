@@ -1,4 +1,5 @@
 import type { Claim, Outbox, Settled, Settlement } from '../outbox/contract.ts'
+import { segmentDamage } from '../outbox/core/sound-rows.ts'
 import { eventsIn } from '../outbox/core/sums.ts'
 import type { Turn } from '../schedule/drainer.ts'
 import type { Outcome } from '../transport/contract.ts'
@@ -94,6 +95,8 @@ export function createDeliver(options: DeliverOptions): () => Promise<Turn> {
   const poison = new Poison()
   /** What limits grow back to, after a 413 made them smaller. */
   let mostEvents = limits.maxBatchEvents
+  /** The next claim is to look at every text. */
+  let verify = false
 
   /** Wishes of the relay only ever lower a limit. */
   const obey = (policy: Policy) => {
@@ -120,7 +123,9 @@ export function createDeliver(options: DeliverOptions): () => Promise<Turn> {
     hooks.onSettled(settled, sent)
     if (deferred.length > 0) hooks.onDeferred(Math.min(...deferred.map(({ delayMs }) => delayMs)))
     if (answer.policy) obey(answer.policy)
-    if (settled.received > 0) await tryAgain()
+    const isFree = settled.received > 0 && (await tryAgain())
+    // All of it has left and nothing lay behind it: what has come since brings a flush of its own.
+    if (isFree && !claim.more && settled.received === eventsIn(claim.segments)) return { kind: 'empty' }
     // Not by what the settlement changed: it may have been purged, or settled by another agent, in the meantime.
     if (claim.segments.length === 0 || settled.dead.length + deferred.length > 0) return { kind: 'more' }
     if (namesAny(answer, sent)) return { kind: 'more' }
@@ -128,12 +133,15 @@ export function createDeliver(options: DeliverOptions): () => Promise<Turn> {
     return { kind: 'wait', atLeastMs: 0 }
   }
 
-  /** The relay takes events: those set aside get their second chance, and a cap learned from a 413 may be too low. */
-  const tryAgain = async (): Promise<void> => {
+  /**
+   * The relay takes events: those set aside get their second chance, and a cap learned from a 413 may be too low. True when
+   * nothing was set aside.
+   */
+  const tryAgain = async (): Promise<boolean> => {
     limits.maxBatchEvents = Math.min(mostEvents, limits.maxBatchEvents + Math.ceil(mostEvents / 100))
-    for (const segment of poison.accepted()) {
-      await outbox.release({ segments: [segment], reports: [], more: false })
-    }
+    const suspects = poison.accepted()
+    for (const segment of suspects) await outbox.release({ segments: [segment], reports: [], more: false })
+    return suspects.length === 0
   }
 
   /** 413: from now on at most half of what was too much. */
@@ -146,6 +154,12 @@ export function createDeliver(options: DeliverOptions): () => Promise<Turn> {
 
   /** A whole request was refused for what it holds: look for the event that spoils it. */
   const isolate = async (claim: Claim, sent: Claim, outcome: FailedOutcome & { kind: 'refused' }): Promise<Turn> => {
+    if (!verify && sent.segments.some(segmentDamage)) {
+      // Somebody changed what is stored, and left its seal: the next claim sets it aside.
+      verify = true
+      await outbox.release(claim)
+      return { kind: 'more' }
+    }
     const suspicion = poison.refused(sent)
     const [only] = sent.segments
     if (suspicion === 'park' || !only) return fail(claim, outcome)
@@ -184,7 +198,9 @@ export function createDeliver(options: DeliverOptions): () => Promise<Turn> {
   return async () => {
     const { accountTag, leaseMs } = options
     const maxEvents = Math.min(limits.maxBatchEvents, poison.maxEvents)
-    const claim = await outbox.claim({ accountTag, maxBytes: limits.maxBatchBytes, maxEvents, nowMs: now(), leaseMs })
+    const bounds = { maxBytes: limits.maxBatchBytes, maxEvents }
+    const claim = await outbox.claim({ accountTag, ...bounds, nowMs: now(), leaseMs, ...(verify && { verify }) })
+    verify = false
     if (!claim) return { kind: 'empty' }
     const sent = narrowClaim(claim, maxEvents)
     hooks.onSending(sent)

@@ -57,7 +57,7 @@ export class Recorder {
   }
 
   #append(meter: Meter, atMs: number, data: unknown, { idempotencyKey }: RecordOptions): Receipt {
-    return this.#add(meter, encodeEvent(meter, atMs, data, { ...this.#limit, idempotencyKey }))
+    return this.#add(meter, encodeEvent(meter, atMs, data, this.#limit, idempotencyKey))
   }
 
   #addUp(meter: Meter, atMs: number, data: unknown, { idempotencyKey }: RecordOptions): Receipt {

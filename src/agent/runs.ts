@@ -1,4 +1,5 @@
 import type { Segment } from '../outbox/contract.ts'
+import { sealed } from '../outbox/core/seal.ts'
 
 /** Neighbouring events that will be one segment. */
 export interface Run {
@@ -16,18 +17,22 @@ export interface RunLimits {
 export class Runs {
   readonly #limits: RunLimits
   #runs: Run[] = []
+  #last: Run | undefined
+  /** Sums over all runs: every record() asks for them. */
+  #events = 0
+  #chars = 0
 
   constructor(limits: RunLimits) {
     this.#limits = limits
   }
 
   get events(): number {
-    return this.#runs.reduce((sum, { texts }) => sum + texts.length, 0)
+    return this.#events
   }
 
   /** UTF-16 units, a little less than bytes. */
   get chars(): number {
-    return this.#runs.reduce((sum, { chars }) => sum + chars, 0)
+    return this.#chars
   }
 
   get isEmpty(): boolean {
@@ -38,6 +43,8 @@ export class Runs {
     const run = this.#runFor(seq, text)
     run.texts.push(text)
     run.chars += text.length + 1
+    this.#events++
+    this.#chars += text.length + 1
   }
 
   /** What waits, left where it is. */
@@ -48,17 +55,21 @@ export class Runs {
   take(): readonly Run[] {
     const runs = this.#runs
     this.#runs = []
+    this.#last = undefined
+    this.#events = 0
+    this.#chars = 0
     return runs
   }
 
   #runFor(seq: number, text: string): Run {
     const { maxSegmentBytes, maxSegmentEvents } = this.#limits
-    const last = this.#runs.at(-1)
+    const last = this.#last
     // A number reserved in between starts a new run: a segment has no gap.
     const follows = last !== undefined && last.first + last.texts.length === seq
     if (follows && last.texts.length < maxSegmentEvents && last.chars + text.length <= maxSegmentBytes) return last
-    const run = { first: seq, texts: [], chars: 0 }
+    const run: Run = { first: seq, texts: [], chars: 0 }
     this.#runs.push(run)
+    this.#last = run
     return run
   }
 }
@@ -72,5 +83,5 @@ export function segmentOf(
 ): Segment {
   const body = texts.join()
   const bytes = NON_ASCII.test(body) ? utf8Length(body) : body.length
-  return { stream, first, count: texts.length, bytes, body }
+  return sealed({ stream, first, count: texts.length, bytes, body })
 }

@@ -34,6 +34,8 @@ interface Open {
 const FORCING: ReadonlySet<FlushReason> = new Set(['manual', 'online', 'resume', 'leader', 'peer', 'close'])
 /** Timers may fire a little before the clock agrees. */
 const WAKE_SLACK_MS = 100
+/** While a drain goes on, the outbox is counted no more often. */
+const RECOUNT_EVERY_MS = 1_000
 
 /** Gets the outbox to the relay: listens to triggers, peers and page life, drains, and leaves last words. */
 export class Sender implements Sending<Outbox> {
@@ -53,6 +55,7 @@ export class Sender implements Sending<Outbox> {
   /** What cannot be stored is held by this agent alone: no other can send it. */
   #isAlone = false
   #closed = false
+  #recountAtMs = 0
 
   constructor(options: SenderOptions) {
     const { settings, runtime, head } = options
@@ -300,7 +303,13 @@ export class Sender implements Sending<Outbox> {
   }
 
   #report(settled: Settled): void {
+    const { counters, runtime } = this.#options
     this.#outcomes.settled(settled)
+    counters.left(settled.received)
+    // A long drain settles many times a second; its last answer always counts.
+    const nowMs = runtime.monotonic()
+    if (counters.waiting > 0 && settled.dead.length === 0 && nowMs < this.#recountAtMs) return
+    this.#recountAtMs = nowMs + RECOUNT_EVERY_MS
     void this.recount()
   }
 }

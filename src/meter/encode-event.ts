@@ -40,6 +40,19 @@ function checkObject(meter: string, value: object, path: string, depth: number):
   }
 }
 
+/** Whether checkJson() would find nothing, for the usual case: told without making the path of every field. */
+function isPlainJson(value: unknown, depth: number): boolean {
+  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return true
+  if (typeof value === 'number') return Number.isFinite(value)
+  if (typeof value !== 'object' || depth >= MAX_DEPTH || Array.isArray(value)) return false
+  if (Object.getPrototypeOf(value) !== Object.prototype || 'toJSON' in value) return false
+  for (const key in value) {
+    const field: unknown = (value as Record<string, unknown>)[key]
+    if (FORBIDDEN_KEYS.has(key) || (field !== undefined && !isPlainJson(field, depth + 1))) return false
+  }
+  return true
+}
+
 /** JSON.stringify is silent about what it cannot hold (NaN becomes null, a Map {}); a bill must not be. */
 function checkJson(meter: string, value: unknown, path: string, depth: number): void {
   switch (typeof value) {
@@ -70,7 +83,7 @@ export function validateData(meter: Meter, data: unknown): unknown {
     throw new MetertapError('async_schema', text, { meter: meter.name })
   }
   if (!result.issues) {
-    checkJson(meter.name, result.value, 'data', 0)
+    if (!isPlainJson(result.value, 0)) checkJson(meter.name, result.value, 'data', 0)
     return result.value
   }
   const issues = result.issues.slice(0, 5).map(({ message, path }) => {
@@ -88,11 +101,6 @@ export interface SizeLimit {
   /** Limit on the text's UTF-8 bytes. */
   readonly maxEventBytes: number
   readonly utf8Length: (text: string) => number
-}
-
-export interface EncodeOptions extends SizeLimit {
-  /** The caller's own key, 1 to 200 characters: the relay takes one event for each key. */
-  readonly idempotencyKey?: string | undefined
 }
 
 /** @throws MetertapError `bad_time` unless atMs is in whole milliseconds since 1970 and a Date can hold it. */
@@ -114,13 +122,19 @@ function checkKey(meter: Meter, key: string | undefined): void {
  * @throws MetertapError `invalid_data`, `async_schema`, `not_json`, `bad_time`, `bad_idempotency_key` or
  * `event_too_large`.
  */
-export function encodeEvent(meter: Meter, atMs: number, data: unknown, options: EncodeOptions): string {
-  const { idempotencyKey: key } = options
+export function encodeEvent(
+  meter: Meter,
+  atMs: number,
+  data: unknown,
+  limit: SizeLimit,
+  /** The caller's own key, 1 to 200 characters: the relay takes one event for each key. */
+  key?: string,
+): string {
   checkTime(meter, atMs)
   checkKey(meter, key)
   const value = validateData(meter, data)
   const text = JSON.stringify(key === undefined ? [meter.name, atMs, value] : [meter.name, atMs, value, key])
-  checkSize(meter, text, options)
+  checkSize(meter, text, limit)
   return text
 }
 

@@ -12,6 +12,8 @@ export interface Segment {
   /** Length of `body` in UTF-8 bytes (an upper estimate is allowed). */
   readonly bytes: number
   readonly body: string
+  /** Made of all the above by sealOf(), where the body is known to be right: it need not be parsed to be trusted. */
+  readonly seal?: number
 }
 
 /** What a stream's owner knows of it; written with every append, by the owner only. */
@@ -99,6 +101,8 @@ export interface ClaimOptions {
   readonly nowMs: number
   /** Hides what is claimed from other claimers until nowMs + leaseMs. 0: no lease is written (a lock guards the outbox). */
   readonly leaseMs: number
+  /** True to parse every text, whatever its seal says: after a relay found fault with it. Default false. */
+  readonly verify?: boolean
 }
 
 /** What came of a claim, by stream. Numbers not named stay in the outbox. */

@@ -64,9 +64,21 @@ async function pack(gzip: Gzip | undefined, text: string): Promise<string | Uint
   }
 }
 
-/** Posts one batch, compressed where the runtime can. A refused token is renewed and the same bytes sent once more. */
+/** What a relay says when it cannot unpack a body. */
+const NOT_UNPACKED = new Set(['not_gzip', 'unsupported_encoding'])
+
+/**
+ * Posts one batch, compressed where the runtime can. A refused token is renewed and the same bytes sent once more; what
+ * the relay cannot unpack is sent again as it is.
+ */
 export async function send(options: SendOptions, text: string): Promise<Outcome> {
   const body = await pack(options.gzip, text)
+  const outcome = await postAgain(options, body)
+  const isUnpacked = outcome.kind !== 'refused' || !NOT_UNPACKED.has(outcome.code)
+  return isUnpacked || body === text ? outcome : postAgain(options, text)
+}
+
+async function postAgain(options: SendOptions, body: string | Uint8Array<ArrayBuffer>): Promise<Outcome> {
   const first = await postWithToken(options, body)
   return first.isRefused ? (await postWithToken(options, body)).outcome : first.outcome
 }

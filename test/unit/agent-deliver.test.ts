@@ -3,6 +3,7 @@ import { createClockEvidence } from '../../src/agent/clock-evidence.ts'
 import { createDeliver, type FailedOutcome } from '../../src/agent/deliver.ts'
 import { narrowClaim } from '../../src/agent/narrow.ts'
 import type { Claim, DeadLetter } from '../../src/outbox/contract.ts'
+import { sealOf } from '../../src/outbox/core/seal.ts'
 import { createMemoryOutbox } from '../../src/outbox/memory/open.ts'
 import type { Outcome } from '../../src/transport/contract.ts'
 import { type Policy, type WireAnswer, type WireBatch, wireBatch } from '../../src/wire/contract.ts'
@@ -66,10 +67,27 @@ async function setUp(events: number, script: (batch: WireBatch, call: number) =>
 
 const eventsIn = ({ segments }: WireBatch) => segments.reduce((sum, { events }) => sum + events.length, 0)
 
+test('a text that was changed under its seal is set aside as soon as a relay finds fault with it', async () => {
+  const refused: Outcome = { kind: 'refused', status: 400, code: 'bad_batch', detail: 'No.' }
+  const isSound = ({ segments }: WireBatch) => segments.every(({ events }) => events.every(Array.isArray))
+  const { outbox, turn, seen } = await setUp(0, (batch) => (isSound(batch) ? holds(0, 3) : refused))
+  const group = new UsageOwner(STREAM, 'acme').group(texts(8), { perSegment: 4 })
+  const segments = group.segments.map((segment, nth) => {
+    const changed = nth === 1 ? { ...segment, body: '{"a":1},2,3,4' } : segment
+    return { ...changed, seal: sealOf(changed) }
+  })
+  await outbox.append({ ...group, segments })
+  expect([await turn(), await turn()].map(({ kind }) => kind)).toEqual(['more', 'empty'])
+  expect(seen.sent.map(eventsIn)).toEqual([8, 4])
+  expect(seen).toMatchObject({ received: 4, dead: [], failed: [] })
+  expect(await outbox.quarantined()).toMatchObject([{ reason: 'not_events', row: segments[1] }])
+  expect(await outbox.streams()).toMatchObject([{ recorded: 8, settled: 4, dropped: { corrupt: 4 } }])
+})
+
 describe('deliver: answered', () => {
-  test('everything taken: more, then empty', async () => {
+  test('everything taken, and nothing behind it: empty without another look', async () => {
     const { turn, seen, waiting } = await setUp(6, () => holds(0, 5))
-    expect(await turn()).toEqual({ kind: 'more' })
+    expect(await turn()).toEqual({ kind: 'empty' })
     expect(seen.sent[0]).toMatchObject({
       v: 1,
       sentAt: NOW,
@@ -79,6 +97,12 @@ describe('deliver: answered', () => {
     })
     expect(await turn()).toEqual({ kind: 'empty' })
     expect([seen.received, seen.inFlight, await waiting()]).toEqual([6, [6, undefined], 0])
+  })
+
+  test('what lies behind is more', async () => {
+    const { turn, limits } = await setUp(12, (_, call) => holds(0, call * 4 + 3))
+    limits.maxBatchEvents = 4
+    expect([await turn(), await turn(), await turn()].map(({ kind }) => kind)).toEqual(['more', 'more', 'empty'])
   })
 
   test('part taken: only the rest is sent again', async () => {
@@ -126,7 +150,7 @@ describe('deliver: answered', () => {
     expect(seen.deferredMs).toEqual([60_000])
     expect(await turn()).toEqual({ kind: 'empty' })
     seen.nowMs += 60_000
-    expect(await turn()).toEqual({ kind: 'more' })
+    expect(await turn()).toEqual({ kind: 'empty' })
     expect(await waiting()).toBe(0)
   })
 

@@ -103,6 +103,20 @@ describe('send', () => {
     expect(requests[0]?.body.toString()).toBe(TEXT)
   })
 
+  test.each([
+    [400, 'not_gzip'],
+    [415, 'unsupported_encoding'],
+  ])('what the relay cannot unpack (%d %s) is sent again as it is, at once', async (status, code) => {
+    const { url, requests } = await serve((_, response, call) => {
+      const problem = { type: `urn:metertap:problem:${code}`, title: 'No.', status, detail: 'Not unpacked.', code }
+      if (call === 0) response.writeHead(status).end(JSON.stringify(problem))
+      else response.end(ANSWER)
+    })
+    expect((await sender(url).send()).kind).toBe('answered')
+    expect(requests.map(({ headers }) => headers['content-encoding'])).toEqual(['gzip', undefined])
+    expect(requests[1]?.body.toString()).toBe(TEXT)
+  })
+
   test('401: one renewal, the same bytes once more', async () => {
     const { url, requests } = await serve((_, response, call) => {
       response.statusCode = call === 0 ? 401 : 200

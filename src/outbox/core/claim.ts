@@ -1,7 +1,7 @@
 import type { Claim, ClaimOptions, Hidden, Quarantined, Segment, StreamHead } from '../contract.ts'
 import { isReported } from './accounting.ts'
 import { noProgress, reportOf } from './progress.ts'
-import { isSegment, segmentDamage } from './sound-rows.ts'
+import { isSegment, sealedDamage, segmentDamage } from './sound-rows.ts'
 import { hiddenRows, type Stray, streamRows } from './state.ts'
 import { byStream, type Progress, type SegmentKey, type Tables } from './tables.ts'
 
@@ -27,7 +27,7 @@ export async function claimFrom(tables: Tables, options: ClaimOptions): Promise<
   const hidden = hiding.hidden.filter((row) => isResting(row, options.nowMs) && heads.has(row.stream))
   // Without a head nobody knows whose events they are: such rows are looked at, too.
   const visible = visibleSegments(tables, hidden, (stream) => heads.has(stream) || !known.has(stream))
-  const taken = await take(visible, options, (row) => damageOf(row, known), strays)
+  const taken = await take(visible, options, (row) => damageOf(row, known, options.verify), strays)
   if (options.leaseMs > 0) {
     const { nowMs: hiddenAtMs, leaseMs } = options
     const times = { hiddenAtMs, visibleAtMs: hiddenAtMs + leaseMs }
@@ -64,8 +64,9 @@ export async function* visibleSegments(
   yield* tables.segments(from, undefined, wanted)
 }
 
-function damageOf(row: unknown, known: ReadonlySet<string>): Quarantined['reason'] | undefined {
-  return isSegment(row) && !known.has(row.stream) ? 'no_head' : segmentDamage(row)
+function damageOf(row: unknown, known: ReadonlySet<string>, verify = false): Quarantined['reason'] | undefined {
+  if (isSegment(row) && !known.has(row.stream)) return 'no_head'
+  return verify ? segmentDamage(row) : sealedDamage(row)
 }
 
 async function take(

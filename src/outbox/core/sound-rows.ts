@@ -1,4 +1,5 @@
 import type { Hidden, Quarantined, Rollup, Segment, StreamHead } from '../contract.ts'
+import { sealOf } from './seal.ts'
 import type { Progress } from './tables.ts'
 
 /*
@@ -12,6 +13,11 @@ type Fields = Readonly<Record<string, unknown>>
 /** What is wrong with a stored segment; undefined when it can be sent. */
 export function segmentDamage(row: unknown): Reason | undefined {
   return isSegment(row) ? textDamage(row.body, row.count) : 'fields'
+}
+
+/** The same for a row whose seal is to be trusted. Rows without one are by another version, or were cut here. */
+export function sealedDamage(row: unknown): Reason | undefined {
+  return isSegment(row) && row.seal !== undefined && row.seal === sealOf(row) ? undefined : segmentDamage(row)
 }
 
 export function rollupDamage(row: unknown): Reason | undefined {
