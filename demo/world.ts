@@ -33,6 +33,8 @@ export interface World {
   /** The address of the relay's operator API; it wants `adminKey`. */
   readonly adminUrl: string
   readonly adminKey: string
+  /** What a back end needs to make grants. */
+  readonly grants: { readonly keyId: string; readonly secret: string }
   readonly zuora: ZuoraStandIn
   /** Ends all of it and removes the temporary folder. */
   close(): Promise<void>
@@ -86,7 +88,18 @@ export async function startWorld({ port = 0, dataFolder }: WorldOptions = {}): P
     readLedger: createLedgerReader({ adminUrl, adminKey, upstream: zuora.ledger }),
   })
   const all = opened.move()
-  return { pageUrl: site.url, gate, relay, relayUrl, adminUrl, adminKey, zuora, close: () => all.disposeAsync() }
+  const grants = { keyId: GRANT_KEY_ID, secret: grantSecret }
+  return {
+    pageUrl: site.url,
+    gate,
+    relay,
+    relayUrl,
+    adminUrl,
+    adminKey,
+    grants,
+    zuora,
+    close: () => all.disposeAsync(),
+  }
 }
 
 interface RelayParts {

@@ -3,24 +3,22 @@
  * `{ url, adminUrl, pid }` as one line: `pid` is workerd's own.
  * Usage: node edge-process.ts <folder for its objects> <upstream origin> <shards>
  */
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
-import { build } from 'esbuild'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import { ADMIN_KEY, GRANT_SECRET } from '../../support/addresses.ts'
+import { bundleWorker, drainLog, workerdPid } from '../../support/workerd.ts'
 
 const [folder = '', upstream = '', shards = '2'] = process.argv.slice(2)
 
-const bundle = await build({
-  ...{ entryPoints: [join(import.meta.dirname, 'edge-worker.ts')], bundle: true, write: false, format: 'esm' },
-  ...{ platform: 'neutral', mainFields: ['module', 'main'], conditions: ['workerd', 'worker', 'browser'] },
-  ...{ external: ['cloudflare:workers'], logLevel: 'error' },
-})
 const object = (className: string) => ({ className, useSQLite: true })
 const options = convertV4MiniflareOptions({
-  ...{ modules: true, script: bundle.outputFiles[0]?.text ?? '', compatibilityDate: '2026-06-01', cf: false },
-  ...{ host: '127.0.0.1', port: 0, handleRuntimeStdio: drain },
+  ...{
+    modules: true,
+    script: await bundleWorker(join(import.meta.dirname, 'edge-worker.ts')),
+    compatibilityDate: '2026-06-01',
+    cf: false,
+  },
+  ...{ host: '127.0.0.1', port: 0, handleRuntimeStdio: drainLog },
   durableObjects: {
     USAGE_SHARD: object('UsageShard'),
     USAGE_KEYS: object('UsageKeys'),
@@ -35,18 +33,3 @@ const server = new Miniflare({ ...options, resourcePersistencePath: folder })
 const url = (await server.ready).origin
 process.stdout.write(`${JSON.stringify({ url, adminUrl: `${url}/admin`, pid: workerdPid() })}\n`)
 process.on('SIGTERM', () => server.dispose().then(() => process.exit(0)))
-
-/** The relay's own log says what the upstream's faults did; METERTAP_SHOW_LOG=1 shows it. */
-function drain(stdout: Readable, stderr: Readable): void {
-  for (const stream of [stdout, stderr]) {
-    if (process.env.METERTAP_SHOW_LOG) stream.pipe(process.stderr)
-    else stream.resume()
-  }
-}
-
-/** workerd is this process's child. */
-function workerdPid(): number {
-  const children = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').trim().split(' ')
-  const found = children.find((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('workerd'))
-  return Number(found ?? 0)
-}
