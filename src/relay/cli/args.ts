@@ -18,6 +18,7 @@ export type Command =
   /** Without a file: the store of the configuration. */
   | { readonly kind: 'verify'; readonly config: string; readonly file: string | undefined }
   | { readonly kind: 'migrate'; readonly config: string }
+  | { readonly kind: 'explain'; readonly code: string | undefined }
   /** The command line cannot be understood; `problem` says why. */
   | { readonly kind: 'misuse'; readonly problem: string }
 
@@ -30,6 +31,7 @@ Usage
   metertap relay verify [FILE] [--config relay.config.ts]
   metertap relay migrate [--config relay.config.ts]
   metertap meters [--config relay.config.ts]
+  metertap explain [CODE]
 
 Commands
   relay            Run the relay: it takes usage from agents and forwards it to Zuora Mediation.
@@ -39,6 +41,7 @@ Commands
   relay verify     Check the store, or a backup's FILE: every event that was taken is there once, and the counts agree.
   relay migrate    Bring a PostgreSQL store to this version, before relays of this version start.
   meters           Print, for each meter, what to set up in Zuora: the event definition and the Deduplicator.
+  explain          Say what an error code means and what to do; without CODE, list them all.
 
 Options
   -c, --config     File whose default export is the configuration (.ts, .mts, .js, .mjs). Default relay.config.ts.
@@ -86,6 +89,7 @@ function commandOf([name, ...rest]: readonly string[], values: Values): Command 
   const { config } = values
   if (name === undefined) return misuse('A command is missing.')
   if (name === 'meters') return rest.length === 0 ? { kind: 'meters', config } : tooMany(rest[0])
+  if (name === 'explain') return rest.length < 2 ? { kind: 'explain', code: rest[0] } : tooMany(rest[1])
   if (name !== 'relay') return misuse(`There is no command "${name}".`)
   if (rest.length === 0) return relayCommand(values)
   return subcommand(rest as [string, ...string[]], config)

@@ -2,6 +2,7 @@ import { MetertapError } from '../../wire/errors.ts'
 import { describeError } from '../describe-error.ts'
 import { HELP, parseCommand } from './args.ts'
 import { checkRelay } from './check-relay.ts'
+import { allCodes, explain } from './explain/explain.ts'
 import type { CliHost } from './host.ts'
 import { printMeters } from './print-meters.ts'
 import { runRelay } from './run-relay.ts'
@@ -18,6 +19,7 @@ export async function main(host: CliHost): Promise<void> {
   } else {
     try {
       if (command.kind === 'relay') await runRelay(command, host)
+      else if (command.kind === 'explain') explainCode(command.code, host)
       else if (command.kind === 'check') host.exit((await checkRelay(command.config, host)) ? 0 : 1)
       else if (command.kind === 'backup') await backUpStore(command, host)
       else if (command.kind === 'verify') host.exit((await verify(command, host)) ? 0 : 1)
@@ -30,9 +32,19 @@ export async function main(host: CliHost): Promise<void> {
   }
 }
 
+function explainCode(code: string | undefined, host: CliHost): void {
+  const text = code === undefined ? allCodes() : explain(code)
+  if (text !== undefined) {
+    host.writeOut(text)
+    return
+  }
+  host.writeErr(`There is no code "${code}". All there are:\n\n${allCodes()}`)
+  host.exit(1)
+}
+
 /** An error for whoever wrote the configuration: what happened and what to do, and the system's own words. */
-function readable({ message, cause }: MetertapError): string {
-  return cause === undefined || message.includes((cause as Error).message)
-    ? message
-    : `${message}\n  ${describeError(cause)}`
+function readable({ message, cause, code }: MetertapError): string {
+  const isTold = cause === undefined || message.includes((cause as Error).message)
+  const words = isTold ? message : `${message}\n  ${describeError(cause)}`
+  return `${words}\n  More: npx metertap explain ${code}`
 }
