@@ -24,6 +24,7 @@ const executable = {
 /** Entries by runtime; a bundler of the user's shares the packages they also use. */
 const entries = {
   index: 'src/index.ts',
+  'service-worker': 'src/service-worker.ts',
   node: 'src/node.ts',
   worker: 'src/worker.ts',
   'electron-main': 'src/electron-main.ts',

@@ -2,6 +2,7 @@ export type { Agent, DeadLetterId, PurgeReceipt, RecordOptions } from './agent/a
 export { createAgent } from './agent/browser.ts'
 export type { AgentOptions } from './agent/options.ts'
 export type { AcceptedReceipt, Receipt, RefusedReceipt } from './agent/receipt.ts'
+export type { PageAgentOptions } from './agent/start-lazily.ts'
 export type { AgentEvents, AgentStats } from './agent/stats.ts'
 export type { Aggregate, Meter, MeterInput, MeterOptions, MeterOutput } from './meter/contract.ts'
 export { defineMeter } from './meter/define-meter.ts'

@@ -1,7 +1,6 @@
 import { pageRuntime } from '../runtime/page.ts'
 import type { Agent } from './agent.ts'
-import type { AgentOptions } from './options.ts'
-import { startLazily } from './start-lazily.ts'
+import { type PageAgentOptions, startLazily } from './start-lazily.ts'
 
 /**
  * Starts the agent of this page: opens the outbox, takes part in sending what waits in it, also from earlier visits.
@@ -15,6 +14,6 @@ import { startLazily } from './start-lazily.ts'
  *   meters: [apiCalls],
  * })
  */
-export function createAgent(options: AgentOptions): Agent {
+export function createAgent(options: PageAgentOptions): Agent {
   return startLazily(options, pageRuntime(), () => import('./second-piece.ts'))
 }

@@ -60,7 +60,7 @@ const RECORDING_DEFAULTS = {
   overflow: 'reject-new',
 } as const
 
-const SENDING_DEFAULTS = {
+export const SENDING_DEFAULTS = {
   flushIntervalMs: 5_000,
   flushEvents: 1_000,
   flushBytes: 262_144,
@@ -76,16 +76,18 @@ function isWhole(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) > 0 && (value as number) <= MAX_WHOLE
 }
 
-function refuse(text: string): never {
-  throw new MetertapError('bad_option', `createAgent: ${text}`)
+/** @throws MetertapError `bad_option` */
+export function refuse(text: string, who: string = 'createAgent'): never {
+  throw new MetertapError('bad_option', `${who}: ${text}`)
 }
 
-function relayOrigin(relay: unknown): string {
+/** @throws MetertapError `bad_option` */
+export function relayOrigin(relay: unknown, who?: string): string {
   const url = typeof relay === 'string' && URL.canParse(relay) ? new URL(relay) : undefined
   if (!url || !/^https?:$/.test(url.protocol))
-    refuse('relay must be the relay’s address, such as https://usage.acme.com.')
+    refuse('relay must be the relay’s address, such as https://usage.acme.com.', who)
   if (url.username || url.password || url.search || url.hash)
-    refuse('relay must not hold a user name, a query or a fragment.')
+    refuse('relay must not hold a user name, a query or a fragment.', who)
   return url.href.replace(/\/+$/, '')
 }
 
@@ -101,14 +103,20 @@ function meterMap(meters: unknown): ReadonlyMap<string, Meter> {
   return map
 }
 
-/** The given options over the defaults, each checked to be of its default's type. */
-function filledIn<T extends Record<string, unknown>>(options: object | undefined, defaults: T): T {
+/**
+ * The given options over the defaults, each checked to be of its default's type.
+ * @throws MetertapError `bad_option`
+ */
+export function filledIn<T extends Record<string, unknown>>(options: object | undefined, defaults: T, who?: string): T {
   const given = Object.fromEntries(Object.entries(options ?? {}).filter(([, value]) => value !== undefined))
   const settings = { ...defaults, ...given } as T
   for (const [name, fallback] of Object.entries(defaults)) {
     const value: unknown = settings[name]
     if (typeof fallback === 'number' ? !isWhole(value) : typeof value !== 'string')
-      refuse(`${name} must be a ${typeof fallback === 'number' ? `whole number from 1 to ${MAX_WHOLE}` : 'string'}.`)
+      refuse(
+        `${name} must be a ${typeof fallback === 'number' ? `whole number from 1 to ${MAX_WHOLE}` : 'string'}.`,
+        who,
+      )
   }
   return settings
 }

@@ -6,9 +6,18 @@ import type { Agent } from './agent.ts'
 import { lazyOutbox } from './lazy-outbox.ts'
 import { LazySender } from './lazy-sender.ts'
 import { Loader } from './loader.ts'
-import { type AgentOptions, readOptions } from './options.ts'
+import { type AgentOptions, readOptions, refuse } from './options.ts'
 import { type AgentParts, RunningAgent } from './running-agent.ts'
 import type * as SecondPiece from './second-piece.ts'
+
+/** What an application says to createAgent() of a page. */
+export interface PageAgentOptions extends AgentOptions {
+  /**
+   * True when the origin's service worker calls drainUsage() of 'metertap/service-worker': events that cannot leave now
+   * are sent by it when there is a network, also when every page is closed (Background Sync: Chromium). Default false.
+   */
+  readonly backgroundSync?: boolean
+}
 
 /** What the application hears when events cannot be stored: the reason, and what it means. */
 function inMemory(cause: unknown): MetertapError {
@@ -35,10 +44,18 @@ function outboxOpener(runtime: Runtime, loader: Loader<typeof SecondPiece>): Age
  * Starts an agent whose second piece is fetched when it is needed; what is recorded is stored without it.
  * @throws MetertapError `bad_option` when an option cannot be used.
  */
-export function startLazily(options: AgentOptions, runtime: Runtime, load: () => Promise<typeof SecondPiece>): Agent {
+export function startLazily(
+  options: PageAgentOptions,
+  runtime: Runtime,
+  load: () => Promise<typeof SecondPiece>,
+): Agent {
   const settings = readOptions(options)
+  const { backgroundSync = false } = options
+  if (typeof backgroundSync !== 'boolean') refuse('backgroundSync must be true or false.')
   const { random, setTimer } = runtime
   const loader = new Loader({ load, random, setTimer })
   const parts = { runtime, openOutbox: outboxOpener(runtime, loader) }
-  return new RunningAgent(settings, parts, (given) => new LazySender({ ...given, settings, loader }), loader)
+  const agent = new RunningAgent(settings, parts, (given) => new LazySender({ ...given, settings, loader }), loader)
+  if (backgroundSync) void loader.arrived.then(({ syncInBackground }) => syncInBackground(agent, runtime, settings))
+  return agent
 }

@@ -44,6 +44,18 @@ test('importing the agent touches nothing outside: safe on a server', async () =
   expect(touched).toEqual([])
 })
 
+test.each([
+  ['service worker', 'drainUsage', () => import('../../src/service-worker.ts')],
+  ['Electron renderer', 'createAgent', () => import('../../src/electron-renderer.ts')],
+])('importing the entry for a %s touches nothing outside either', async (_, name, load) => {
+  let entry: object = {}
+  const touched = await touchedDuring(async () => {
+    entry = await load()
+  })
+  expect(touched).toEqual([])
+  expect(entry).toHaveProperty(name, expect.any(Function))
+})
+
 test('importing the agent for Node listens to nothing and opens nothing', async () => {
   const listeners = () => process.eventNames().map((name) => [name, process.listenerCount(name)])
   const before = listeners()
