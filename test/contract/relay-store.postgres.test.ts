@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { RelayStore } from '../../src/relay/store/contract.ts'
+import type { CallSource, RelayStore } from '../../src/relay/store/contract.ts'
 import { migratePostgresStore } from '../../src/relay/store/postgres/migrate-postgres-store.ts'
 import { openPostgresStore } from '../../src/relay/store/postgres/open-postgres-store.ts'
 import { verifyPostgresStore } from '../../src/relay/store/postgres/verify-postgres-store.ts'
@@ -143,6 +143,26 @@ describe('PostgreSQL store, many on one database', { timeout: 60_000 }, () => {
     expect(await Promise.all([one, two].map((store) => store.swapSecret('key', made[0] as string, 'new')))).toSatisfy(
       (swapped: boolean[]) => swapped.filter(Boolean).length === 1,
     )
+  })
+
+  test('the calls to an upstream are one budget, and a hold is everybody’s', async () => {
+    const buckets = [
+      { name: 'a minute', capacity: 30, perMs: 1e-9 },
+      { name: 'an hour', capacity: 1_000, perMs: 1 },
+    ]
+    const three = [open(), open(), open()]
+    const sources = three.map((store) => store.sharedCalls?.(buckets) as CallSource)
+    const drawn = await Promise.all(sources.flatMap((source) => Array.from({ length: 5 }, () => source.take(4))))
+    expect(drawn.reduce((sum, { calls }) => sum + calls, 0)).toBe(30)
+    expect((await sources[0]?.take(4))?.calls).toBe(0)
+    expect((await sources[0]?.take(4))?.waitMs).toBeGreaterThan(0)
+    const [one, two] = three.map(
+      (store) => store.sharedCalls?.([{ name: 'other', capacity: 9, perMs: 1 }]) as CallSource,
+    )
+    await one?.hold(60_000)
+    const held = await two?.take(1)
+    expect(held?.calls).toBe(0)
+    expect(held?.waitMs).toBeGreaterThan(30_000)
   })
 
   test('keys, hours and chunks of days that are done with leave the database as whole tables', async () => {

@@ -1,6 +1,7 @@
 import type { DurableObjectSql } from '../../sqlite/durable-object.ts'
 import { keyDays } from '../config/key-days.ts'
 import { createForwarderWith } from '../forward/forwarder.ts'
+import { createSlicedBudget } from '../forward/sliced-budget.ts'
 import { setTimer } from '../forward/upstream-client.ts'
 import { createDailyCap } from '../limits/daily-cap.ts'
 import { createPressure } from '../limits/pressure.ts'
@@ -11,7 +12,7 @@ import { endEarlierClaims, openDurableStore } from '../store/durable-object/open
 import { createAlarmTimer } from './alarm-timer.ts'
 import { type GateFace, SHARD_QUESTIONS, type ShardFace } from './contract.ts'
 import type { EdgeSettings } from './edge-settings.ts'
-import { createGateTokens, createSlicedBudget } from './gate-client.ts'
+import { createGateTokens } from './gate-client.ts'
 import { createGzipBytes } from './gzip-bytes.ts'
 
 /** What is needed of a Durable Object's `ctx.storage`. */

@@ -1,3 +1,4 @@
+import type { CallBucket } from '../store/contract.ts'
 import type { CallAllowance } from './call-limits.ts'
 
 /** The calls that all lanes together may make. */
@@ -20,18 +21,17 @@ const SHARE = 0.8
 /** A bucket that refills evenly and holds this part of its limit lets no span of any position see more than SHARE. */
 const BURST = 0.05
 
-interface Bucket {
-  readonly perMs: number
-  readonly capacity: number
-  level: number
+/** One bucket for each documented span. Pure. */
+export function bucketsOf(allowances: readonly CallAllowance[]): CallBucket[] {
+  return allowances.map(({ calls, spanMs }) => {
+    const capacity = Math.max(1, calls * BURST)
+    return { name: `calls in ${spanMs} ms`, capacity, perMs: Math.max(1, calls * SHARE - capacity) / spanMs }
+  })
 }
 
 /** Token buckets, one for each documented span: a call must find a token in all of them. */
 export function createCallBudget(allowances: readonly CallAllowance[], clock: () => number): LocalCallBudget {
-  const buckets = allowances.map(({ calls, spanMs }): Bucket => {
-    const capacity = Math.max(1, calls * BURST)
-    return { capacity, level: capacity, perMs: Math.max(1, calls * SHARE - capacity) / spanMs }
-  })
+  const buckets = bucketsOf(allowances).map((bucket) => ({ ...bucket, level: bucket.capacity }))
   let filledAtMs = clock()
   let holdMs = 0
 

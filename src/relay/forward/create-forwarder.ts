@@ -1,6 +1,9 @@
 import { gzipSync } from 'node:zlib'
+import { bucketsOf, type CallBudget } from './call-budget.ts'
+import { CALL_LIMITS } from './call-limits.ts'
 import type { Forwarder, ForwarderOptions } from './contract.ts'
 import { createForwarderWith } from './forwarder.ts'
+import { createSlicedBudget } from './sliced-budget.ts'
 
 /**
  * Sends stored events to Zuora Mediation, one lane per meter, and settles them by what it answers. Events so old that
@@ -14,5 +17,21 @@ import { createForwarderWith } from './forwarder.ts'
  * forwarder.start()
  */
 export function createForwarder(options: ForwarderOptions): Forwarder {
-  return createForwarderWith({ gzip: gzipSync, ...options })
+  const shared = sharedBudget(options)
+  return createForwarderWith({ gzip: gzipSync, ...(shared === undefined ? {} : { budget: shared }), ...options })
+}
+
+/** A slice is this part of what a bucket can give at once, so that some relays can have one at a time. */
+const SLICE_SHARE = 0.05
+const MAX_SLICE_CALLS = 64
+
+/** Of relays that share a store all together may make the upstream's calls. */
+function sharedBudget({ store, upstream, clock }: ForwarderOptions): CallBudget | undefined {
+  if (store.sharedCalls === undefined) return undefined
+  const host = new URL(upstream.restBase).host
+  const buckets = bucketsOf(CALL_LIMITS[upstream.environment ?? 'production'].calls)
+  const own = buckets.map((bucket) => ({ ...bucket, name: `${host} ${bucket.name}` }))
+  const least = Math.min(...buckets.map(({ capacity }) => capacity))
+  const slice = Math.max(1, Math.min(MAX_SLICE_CALLS, Math.floor(least * SLICE_SHARE)))
+  return createSlicedBudget(store.sharedCalls(own), clock, slice)
 }

@@ -274,6 +274,23 @@ export interface LaneBacklog {
   readonly paused?: { readonly reason: string; readonly sinceMs: number }
 }
 
+/** Tokens that many processes draw calls from, one bucket for each span of the upstream's limits. */
+export interface CallBucket {
+  readonly name: string
+  /** Most that can be drawn at once. */
+  readonly capacity: number
+  /** Refill, calls per ms. */
+  readonly perMs: number
+}
+
+/** A budget of upstream calls that many processes share. */
+export interface CallSource {
+  /** As many of the wanted calls as may be made now, 0 too; then waitMs says when to ask again. */
+  take(want: number): Promise<{ readonly calls: number; readonly waitMs: number }>
+  /** The upstream said that the limit is used up: nobody takes any for so long. */
+  hold(ms: number): Promise<void>
+}
+
 /** Whose tokens; without a device: those of every device of the account. */
 export interface RevocationSubject {
   readonly tenant: string
@@ -367,6 +384,8 @@ export interface RelayStore {
   revokedBefore(subject: RevocationSubject): Promise<number>
   /** All that stand, the latest first. */
   revocations(): Promise<Revocation[]>
+  /** Where several relays share the store: the calls to an upstream are one budget for all of them. */
+  readonly sharedCalls?: (buckets: readonly CallBucket[]) => CallSource
   /** Throws when the store cannot write now. */
   check(): Promise<void>
   /**

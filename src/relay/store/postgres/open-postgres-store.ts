@@ -4,6 +4,7 @@ import type { AcceptRequest, BuildDelivery, Delivery, OpenDeliveryOptions, Relay
 import { openDatabase } from './database.ts'
 import { readGaps } from './gaps.ts'
 import { createPostgresOperations } from './operations.ts'
+import { createSharedCalls } from './shared-calls.ts'
 import { createStoreParts } from './store-parts.ts'
 import { readTotals } from './totals.ts'
 
@@ -101,6 +102,7 @@ export function openPostgresStore(options: PostgresStoreOptions): RelayStore {
     revoke: (revocation) => write([], async (sql) => void (await revocations.revoke(sql, revocation))),
     revokedBefore,
     revocations: () => read((sql) => revocations.list(sql)),
+    sharedCalls: (buckets) => createSharedCalls(schema, (work) => write([], work), buckets),
     check: () => write([], async (sql) => void (await small.touch(sql, clock()))),
     async backup() {
       assertOpen()
