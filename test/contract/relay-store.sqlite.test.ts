@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openSqliteStore } from '../../src/relay/store/sqlite/open-sqlite-store.ts'
 import { verifyStore } from '../../src/relay/store/sqlite/verify-store.ts'
 import { rangeCount } from '../../src/wire/ranges.ts'
+import { commitsIn } from '../support/write-ahead-log.ts'
 import { describeRelayStore } from './relay-store.ts'
 import { drain, events, request, streamId, take } from './relay-store-kit.ts'
 
@@ -36,13 +37,13 @@ describe('SQLite store, its file', () => {
   test('calls of one turn share one transaction', async () => {
     const store = open()
     await store.check()
-    const before = commits(path)
+    const before = commitsIn(path)
     const lists = Array.from({ length: 50 }, (_, n) => events(0, 9, { stream: streamId(n) }))
     const results = await Promise.all(lists.map((list) => store.accept(request(list))))
     expect(results.every(({ stored }) => stored === 10)).toBe(true)
-    expect(commits(path) - before).toBe(1)
+    expect(commitsIn(path) - before).toBe(1)
     await store.accept(request(events(10, 10)))
-    expect(commits(path) - before).toBe(2)
+    expect(commitsIn(path) - before).toBe(2)
     await store.close()
   })
 
@@ -200,19 +201,4 @@ function pages(path: string): number {
   } finally {
     db.close()
   }
-}
-
-/** Commits in the write-ahead log since it was last reset: frames that carry a database size end a transaction. */
-function commits(path: string): number {
-  const wal = `${path}-wal`
-  if (!existsSync(wal)) return 0
-  const bytes = readFileSync(wal)
-  const pageSize = bytes.readUInt32BE(8)
-  const salt = bytes.subarray(16, 24)
-  let found = 0
-  for (let at = 32; at + 24 + pageSize <= bytes.length; at += 24 + pageSize) {
-    const isCurrent = bytes.subarray(at + 8, at + 16).equals(salt)
-    if (isCurrent && bytes.readUInt32BE(at + 4) > 0) found++
-  }
-  return found
 }

@@ -26,6 +26,7 @@ for (const event of ['trouble', 'degraded', 'recovered', 'settled'] as const) {
 }
 
 let n = 0
+const realNow = Date.now
 
 /** Records one event and says its id once it is durable. */
 function record(meter: typeof calls | typeof bills = calls, pad?: string): Promise<void> {
@@ -52,6 +53,11 @@ const COMMANDS: Readonly<Record<string, (...words: string[]) => unknown>> = {
       if (turn % 20 === 0) usage.record(sums, { n: 1 })
       await new Promise((resolve) => (turn % 3 === 0 ? setTimeout(resolve, 1) : setImmediate(resolve)))
     }
+  },
+  /** From now on the wall clock is so far ahead, in ms, or behind. */
+  clock(aheadMs = '0') {
+    Date.now = () => realNow() + Number(aheadMs)
+    say('clock', aheadMs)
   },
   sum: (value = '1') => void usage.record(sums, { n: Number(value) }),
   /** The process ends in the very step that records. */
