@@ -13,6 +13,8 @@ interface Conversation {
 const EVENTS_PER_BATCH = 30
 /** The upstream refuses events of this quantity. */
 const CURSED = 666
+/** Each costs a dozen calls to be found. */
+const CURSED_ACCOUNTS = 2
 
 /**
  * Traffic that can be sent to several relays: streams with gaps and drops, events that do not fit, numbers sent twice,
@@ -21,20 +23,22 @@ const CURSED = 666
 export function makeTraffic({ accounts, batches }: { accounts: number; batches: number }): Conversation[] {
   return Array.from({ length: accounts }, (_, i) => {
     const streams = [v7(), v7()]
-    const list = Array.from({ length: batches }, (_, n) => batch(streams[n % 2] as string, n))
+    const list = Array.from({ length: batches }, (_, n) =>
+      batch(streams[n % 2] as string, n, i < CURSED_ACCOUNTS && n === 1),
+    )
     // Each third one is sent a second time, as after an answer that was lost.
     return { account: `account-${i}`, bodies: list.flatMap((body, n) => (n % 3 === 0 ? [body, body] : [body])) }
   })
 }
 
-function batch(stream: string, n: number): string {
+function batch(stream: string, n: number, isCursed: boolean): string {
   const sentAt = Date.now()
   // A hole of five numbers behind each batch of a stream; the report declares two of them.
   const first = Math.floor(n / 2) * (EVENTS_PER_BATCH + 5)
   const events = Array.from({ length: EVENTS_PER_BATCH }, (_, i) => {
     if (i === 7) return ['calls', sentAt, { quantity: -1 }]
     if (i === 9) return ['unknown', sentAt, {}]
-    if (i === 11 && n === 1) return ['calls', sentAt, { quantity: CURSED }]
+    if (i === 11 && isCursed) return ['calls', sentAt, { quantity: CURSED }]
     return ['calls', sentAt, { quantity: i }, ...(i % 5 === 0 ? [`order ${n % 4} ${i}`] : [])]
   })
   const streams = [{ id: stream, recorded: first + EVENTS_PER_BATCH + 5, dropped: { full: 2 } }]
