@@ -3,16 +3,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { KeysFace, ShardFace } from '../../src/relay/edge/contract.ts'
+import type { ShardFace } from '../../src/relay/edge/contract.ts'
 import { createLetterIds } from '../../src/relay/edge/letter-ids.ts'
 import { createRevocationCache } from '../../src/relay/edge/revocation-cache.ts'
 import { shardOf } from '../../src/relay/edge/shard-of.ts'
 import { createShardedStore, type ShardedStore } from '../../src/relay/edge/sharded-store.ts'
 import { createCallBudget } from '../../src/relay/forward/call-budget.ts'
 import { createSlicedBudget } from '../../src/relay/forward/sliced-budget.ts'
-import type { RelayStore, Revocation } from '../../src/relay/store/contract.ts'
+import type { RelayStore } from '../../src/relay/store/contract.ts'
 import { openSqliteStore } from '../../src/relay/store/sqlite/open-sqlite-store.ts'
 import { events, request, streamId, take } from '../contract/relay-store-kit.ts'
+import { openMemoryKeys } from '../support/memory-keys.ts'
 
 const SHARDS = 3
 const ACCOUNTS = ['acme', 'globex', 'initech', 'umbrella', 'hooli', 'stark', 'wayne', 'tyrell']
@@ -23,7 +24,7 @@ let store: ShardedStore
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'metertap-sharded-'))
   stores = Array.from({ length: SHARDS }, (_, i) => openSqliteStore({ path: join(folder, `${i}.db`), clock: () => 42 }))
-  const keys = openKeys()
+  const keys = openMemoryKeys()
   const shards = stores.map((of): ShardFace => {
     const face = { accept: of.accept, wake: async () => {}, stats: async () => [], storedBytes: async () => 0 }
     return {
@@ -38,28 +39,6 @@ afterEach(async () => {
   for (const of of stores) await of.close()
   rmSync(folder, { recursive: true })
 })
-
-/** The object of the keys, in memory. */
-function openKeys(): KeysFace {
-  const secrets = new Map<string, string>()
-  const list: Revocation[] = []
-  return {
-    readSecret: async (name) => secrets.get(name),
-    async keepSecret(name, value) {
-      if (!secrets.has(name)) secrets.set(name, value)
-      return secrets.get(name) as string
-    },
-    async swapSecret(name, before, after) {
-      if (secrets.get(name) !== before) return false
-      secrets.set(name, after)
-      return true
-    },
-    revoke: async (revocation) => void list.push(revocation),
-    revocations: async (version) => (version === list.length ? undefined : { version: list.length, list: [...list] }),
-    fixShards: async (count) => count,
-    check: async () => {},
-  }
-}
 
 /** Each account: numbers 0 … n of a stream of its own, with n its place in the list. */
 async function fill(): Promise<void> {
