@@ -13,7 +13,7 @@ function contractsIn(engine: 'firefox' | 'webkit') {
   return {
     test: {
       name: engine,
-      include: ['test/browser/{agent,outbox}.test.ts'],
+      include: ['test/browser/{agent,outbox,service-worker,workers}.test.ts'],
       testTimeout: 60_000,
       browser: {
         enabled: true,

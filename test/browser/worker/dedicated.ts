@@ -1,0 +1,3 @@
+import { serveOrders } from './desk.ts'
+
+serveOrders(globalThis as unknown as MessagePort)
