@@ -103,6 +103,16 @@ export default defineConfig({
       ...(['firefox', 'webkit'] as const).filter(findEngine).map(contractsIn),
       {
         test: {
+          // The package as packed, installed into a fresh folder and used from there. Needs a build.
+          name: 'package',
+          include: ['test/package/**/*.test.ts'],
+          environment: 'node',
+          testTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
           // A real browser on a real profile, driven from outside: kills, closed tabs, restarts.
           name: 'profile',
           include: ['test/profile/**/*.test.ts'],

@@ -71,8 +71,11 @@ export async function startBilling(consumer: Consumer): Promise<Billing> {
   opened.defer(() => site.close())
   const relay = await consumer.start('npx', ['metertap', 'relay', '--config', 'relay.config.ts'], {
     ...{ RELAY_PORT: String(port), SITE_ORIGIN: site.url, UPSTREAM: zuora.url },
-    ...{ METERTAP_GRANT_SECRET_APP: grantSecret, METERTAP_ADMIN_KEY: '' },
-    ...{ METERTAP_ZUORA_CLIENT_ID: UPSTREAM_CLIENT.clientId, METERTAP_ZUORA_CLIENT_SECRET: UPSTREAM_CLIENT.clientSecret },
+    ...{ METERTAP_GRANT_SECRET_APP: grantSecret },
+    ...{
+      METERTAP_ZUORA_CLIENT_ID: UPSTREAM_CLIENT.clientId,
+      METERTAP_ZUORA_CLIENT_SECRET: UPSTREAM_CLIENT.clientSecret,
+    },
   })
   opened.defer(() => relay.stop())
   const all = opened.move()
