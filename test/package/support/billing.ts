@@ -69,14 +69,18 @@ export async function startBilling(consumer: Consumer): Promise<Billing> {
 
   const site = await serve((request) => siteOf(consumer, token, relayUrl).fetch(request))
   opened.defer(() => site.close())
-  const relay = await consumer.start('npx', ['metertap', 'relay', '--config', 'relay.config.ts'], {
-    ...{ RELAY_PORT: String(port), SITE_ORIGIN: site.url, UPSTREAM: zuora.url },
-    ...{ METERTAP_GRANT_SECRET_APP: grantSecret },
-    ...{
-      METERTAP_ZUORA_CLIENT_ID: UPSTREAM_CLIENT.clientId,
-      METERTAP_ZUORA_CLIENT_SECRET: UPSTREAM_CLIENT.clientSecret,
+  const relay = await consumer.start(
+    consumer.path('node_modules/.bin/metertap'),
+    ['relay', '--config', 'relay.config.ts'],
+    {
+      ...{ RELAY_PORT: String(port), SITE_ORIGIN: site.url, UPSTREAM: zuora.url },
+      ...{ METERTAP_GRANT_SECRET_APP: grantSecret },
+      ...{
+        METERTAP_ZUORA_CLIENT_ID: UPSTREAM_CLIENT.clientId,
+        METERTAP_ZUORA_CLIENT_SECRET: UPSTREAM_CLIENT.clientSecret,
+      },
     },
-  })
+  )
   opened.defer(() => relay.stop())
   const all = opened.move()
   return {
