@@ -21,6 +21,25 @@ const executable = {
   },
 }
 
+/** Declarations for a file that is no module of ours: they stand beside it, under its own name. */
+function declarations(fileName, source) {
+  return {
+    name: 'declarations',
+    generateBundle() {
+      this.emitFile({ type: 'asset', fileName, source })
+    },
+  }
+}
+
+/** What the script tag's file adds to a page. */
+const GLOBAL_TYPES = `declare global {
+  interface Window {
+    readonly metertap: typeof import('./index.js')
+  }
+}
+export {}
+`
+
 /** Entries by runtime; a bundler of the user's shares the packages they also use. */
 const entries = {
   index: 'src/index.ts',
@@ -48,7 +67,7 @@ export default [
     // For a script tag: everything inside, as window.metertap. One file, so that one integrity hash covers it.
     input: 'src/index.ts',
     onwarn,
-    plugins: [nodeResolve({ browser: true }), transpile, terser()],
+    plugins: [nodeResolve({ browser: true }), transpile, terser(), declarations('metertap.global.d.ts', GLOBAL_TYPES)],
     output: {
       file: 'dist/metertap.global.js',
       format: 'iife',
@@ -62,7 +81,7 @@ export default [
     input: 'src/electron-preload-script.ts',
     onwarn,
     external: packages,
-    plugins: [transpile],
+    plugins: [transpile, declarations('electron-preload.d.cts', 'export {}\n')],
     output: { file: 'dist/electron-preload.cjs', format: 'cjs' },
   },
   {

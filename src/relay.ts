@@ -13,5 +13,6 @@ export type {
 export { createRelay, type Relay } from './relay/create-relay.ts'
 export type { RelayDeps } from './relay/deps.ts'
 export type { Log } from './relay/log.ts'
+export type { RelayStore } from './relay/store/contract.ts'
 export { createGrant, type GrantOptions } from './relay/tokens/grant.ts'
 export { MetertapError } from './wire/errors.ts'

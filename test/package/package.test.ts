@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { cp, readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Billing, startBilling } from './support/billing.ts'
 import { type Consumer, openConsumer, tool } from './support/consumer.ts'
@@ -48,5 +49,17 @@ describe('on Node', () => {
     const { id, durability } = JSON.parse(out) as { id: string; durability: string }
     expect(durability).toBe('process')
     await expectBilled(id)
+  })
+})
+
+describe('on Cloudflare Workers', () => {
+  it('the example is bundled by wrangler as it stands, ready to be deployed', async () => {
+    await cp('demo/worker', consumer.path('worker'), { recursive: true })
+    const args = ['deploy', '--dry-run', '--outdir', 'out', '--config', 'worker/wrangler.jsonc']
+    const said = await consumer.run(tool('wrangler'), args, { WRANGLER_SEND_METRICS: 'false' })
+    expect(said).toContain('USAGE_OUTBOX')
+    const script = await readFile(consumer.path('out/worker.js'), 'utf8')
+    expect(script).toContain('cloudflare:workers')
+    expect(script).not.toMatch(/from ["']node:|require\(["']node:/)
   })
 })
