@@ -9,6 +9,7 @@ await main({
   clock: Date.now,
   fetch,
   environment: process.env,
+  errStream: process.stderr,
   writeOut: (text) => process.stdout.write(text),
   writeErr: (text) => process.stderr.write(text),
   onSignal: (handler) => {

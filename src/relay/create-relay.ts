@@ -51,14 +51,19 @@ export async function createRelay(config: RelayConfig, given: Partial<RelayDeps>
   const store = await deps.openStore(settings)
   try {
     const turnstile = createTurnstile()
-    return toRelay(await assemble(settings, store, deps, turnstile.isClosed), settings, turnstile)
+    return toRelay(await assemble(settings, store, deps, turnstile.isClosed), settings, turnstile, deps.clock)
   } catch (error) {
     await store.close()
     throw error
   }
 }
 
-function toRelay(parts: Parts, settings: RelaySettings, turnstile: ReturnType<typeof createTurnstile>): Relay {
+function toRelay(
+  parts: Parts,
+  settings: RelaySettings,
+  turnstile: ReturnType<typeof createTurnstile>,
+  clock: () => number,
+): Relay {
   const { store, forwarder, reconciler } = parts
   const answer: Relay['fetch'] = (request, info = {}) =>
     turnstile.pass(async () => await parts.app.fetch(request, info))
@@ -85,13 +90,20 @@ function toRelay(parts: Parts, settings: RelaySettings, turnstile: ReturnType<ty
     forwarder.start()
     if (settings.reconcileEveryHours !== undefined) {
       const { reconcileEveryHours } = settings
-      reconciling = setInterval(runReconciler, reconcileEveryHours * HOUR_MS)
+      reconciling = setInterval(() => runReconciler(reconcileEveryHours * HOUR_MS), reconcileEveryHours * HOUR_MS)
     }
     return servers
   }
 
-  function runReconciler(): void {
-    reconciler.run().catch((error: unknown) => parts.log('error', 'reconcile_failed', { error }))
+  function runReconciler(everyMs: number): void {
+    reconcileOnce(everyMs).catch((error: unknown) => parts.log('error', 'reconcile_failed', { error }))
+  }
+
+  /** Of the relays that share a store one does it, each time. */
+  async function reconcileOnce(everyMs: number): Promise<void> {
+    const nowMs = clock()
+    const turn = `reconcile ${Math.floor(nowMs / everyMs)} of ${everyMs}`
+    if (await store.useNonce(turn, nowMs + 2 * everyMs, nowMs)) await reconciler.run()
   }
 
   async function drain(): Promise<void> {

@@ -10,6 +10,8 @@ export type Command =
       readonly config: string
       readonly port: number | undefined
       readonly adminPort: number | undefined
+      /** Relay processes that share the port. */
+      readonly workers: number
       readonly log: LogFormat
     }
   | { readonly kind: 'check'; readonly config: string }
@@ -19,17 +21,20 @@ export type Command =
   | { readonly kind: 'verify'; readonly config: string; readonly file: string | undefined }
   | { readonly kind: 'migrate'; readonly config: string }
   | { readonly kind: 'explain'; readonly code: string | undefined }
+  /** From a SQLite file to PostgreSQL; without an address: METERTAP_POSTGRES_URL. */
+  | { readonly kind: 'copy'; readonly from: string; readonly to: string | undefined; readonly schema: string }
   /** The command line cannot be understood; `problem` says why. */
   | { readonly kind: 'misuse'; readonly problem: string }
 
 export const HELP = `metertap: billable usage from browsers, delivered once
 
 Usage
-  metertap relay [--config relay.config.ts] [--port 8787] [--admin-port 8788] [--log plain|json]
+  metertap relay [--config relay.config.ts] [--port 8787] [--admin-port 8788] [--log plain|json] [--workers 1]
   metertap relay check [--config relay.config.ts]
   metertap relay backup FILE [--config relay.config.ts]
   metertap relay verify [FILE] [--config relay.config.ts]
   metertap relay migrate [--config relay.config.ts]
+  metertap relay copy --from sqlite:FILE --to postgres[://…] [--schema metertap]
   metertap meters [--config relay.config.ts]
   metertap explain [CODE]
 
@@ -40,6 +45,8 @@ Commands
   relay backup     Copy the relay's store to a new file, while the relay works on. The copy holds all secrets.
   relay verify     Check the store, or a backup's FILE: every event that was taken is there once, and the counts agree.
   relay migrate    Bring a PostgreSQL store to this version, before relays of this version start.
+  relay copy       Move a stopped relay's SQLite store into an empty PostgreSQL database. What was interrupted goes on
+                   when it is started again. Without an address it is METERTAP_POSTGRES_URL.
   meters           Print, for each meter, what to set up in Zuora: the event definition and the Deduplicator.
   explain          Say what an error code means and what to do; without CODE, list them all.
 
@@ -47,6 +54,7 @@ Options
   -c, --config     File whose default export is the configuration (.ts, .mts, .js, .mjs). Default relay.config.ts.
   -p, --port       Port to listen on; overrides listen.port. 0 takes a free one.
       --admin-port Port of the operator's API; overrides admin.listen.port. 0 takes a free one.
+      --workers    So many relay processes on one port, for the cores of a machine. Needs a PostgreSQL store. Default 1.
       --log        plain (default) or json: one line or one JSON object per log entry, on standard error.
   -h, --help       Show this text.
   -v, --version    Show the version.
@@ -59,6 +67,10 @@ interface Values {
   readonly config: string
   readonly port?: string | undefined
   readonly 'admin-port'?: string | undefined
+  readonly workers: string
+  readonly from?: string | undefined
+  readonly to?: string | undefined
+  readonly schema: string
   readonly log: string
 }
 
@@ -72,6 +84,10 @@ export function parseCommand(argv: readonly string[]): Command {
         config: { type: 'string', short: 'c', default: 'relay.config.ts' },
         port: { type: 'string', short: 'p' },
         'admin-port': { type: 'string' },
+        workers: { type: 'string', default: '1' },
+        from: { type: 'string' },
+        to: { type: 'string' },
+        schema: { type: 'string', default: 'metertap' },
         log: { type: 'string', default: 'plain' },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean', short: 'v' },
@@ -92,6 +108,7 @@ function commandOf([name, ...rest]: readonly string[], values: Values): Command 
   if (name === 'explain') return rest.length < 2 ? { kind: 'explain', code: rest[0] } : tooMany(rest[1])
   if (name !== 'relay') return misuse(`There is no command "${name}".`)
   if (rest.length === 0) return relayCommand(values)
+  if (rest[0] === 'copy') return rest[1] === undefined ? copyCommand(values) : tooMany(rest[1])
   return subcommand(rest as [string, ...string[]], config)
 }
 
@@ -105,12 +122,21 @@ function subcommand([name, file, ...rest]: readonly [string, ...string[]], confi
   return { kind: name, config, file }
 }
 
-function relayCommand({ config, port, 'admin-port': adminPort, log }: Values): Command {
+function copyCommand({ from = '', to = '', schema }: Values): Command {
+  if (!/^sqlite:./.test(from)) return misuse('--from takes sqlite:FILE.')
+  if (!/^postgres(ql)?(:\/\/.+)?$/.test(to))
+    return misuse('--to takes postgres://…, or postgres for METERTAP_POSTGRES_URL.')
+  if (!/^[a-z_][a-z0-9_]{0,39}$/.test(schema)) return misuse('--schema takes small letters, digits and _.')
+  return { kind: 'copy', from: from.slice('sqlite:'.length), to: to.includes(':') ? to : undefined, schema }
+}
+
+function relayCommand({ config, port, 'admin-port': adminPort, log, workers }: Values): Command {
   for (const [option, value] of Object.entries({ '--port': port, '--admin-port': adminPort })) {
     if (value !== undefined && !isPort(value)) return misuse(`${option} takes a whole number from 0 to 65535.`)
   }
   if (log !== 'plain' && log !== 'json') return misuse('--log takes plain or json.')
-  return { kind: 'relay', config, port: toNumber(port), adminPort: toNumber(adminPort), log }
+  if (!/^[1-9]\d{0,2}$/.test(workers)) return misuse('--workers takes a whole number from 1 to 999.')
+  return { kind: 'relay', config, port: toNumber(port), adminPort: toNumber(adminPort), log, workers: Number(workers) }
 }
 
 function toNumber(text: string | undefined): number | undefined {

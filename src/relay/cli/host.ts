@@ -6,6 +6,8 @@ export interface CliHost {
   readonly clock: () => number
   readonly fetch: typeof fetch
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** Where progress is shown. */
+  readonly errStream: NodeJS.WritableStream
   writeOut(text: string): void
   writeErr(text: string): void
   onSignal(handler: (signal: string) => void): void

@@ -2,10 +2,11 @@ import { MetertapError } from '../../wire/errors.ts'
 import { describeError } from '../describe-error.ts'
 import { HELP, parseCommand } from './args.ts'
 import { checkRelay } from './check-relay.ts'
+import { copyStore } from './copy-store.ts'
 import { allCodes, explain } from './explain/explain.ts'
 import type { CliHost } from './host.ts'
 import { printMeters } from './print-meters.ts'
-import { runRelay } from './run-relay.ts'
+import { runWorkers } from './run-workers.ts'
 import { backUpStore, migrate, verify } from './store-files.ts'
 
 /** Runs the command line. Exit codes: 0 done, 1 failed, 2 not understood. */
@@ -18,11 +19,12 @@ export async function main(host: CliHost): Promise<void> {
     host.exit(2)
   } else {
     try {
-      if (command.kind === 'relay') await runRelay(command, host)
+      if (command.kind === 'relay') await runWorkers(command, host)
       else if (command.kind === 'explain') explainCode(command.code, host)
       else if (command.kind === 'check') host.exit((await checkRelay(command.config, host)) ? 0 : 1)
       else if (command.kind === 'backup') await backUpStore(command, host)
       else if (command.kind === 'verify') host.exit((await verify(command, host)) ? 0 : 1)
+      else if (command.kind === 'copy') host.exit((await copyStore(command, host)) ? 0 : 1)
       else if (command.kind === 'migrate') await migrate(command.config, host)
       else await printMeters(command.config, host)
     } catch (error) {

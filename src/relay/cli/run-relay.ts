@@ -9,11 +9,15 @@ import { createLog } from './log-lines.ts'
 type RelayCommand = Extract<Command, { kind: 'relay' }>
 
 /** Starts the relay and stays until a signal ends it. Errors: MetertapError bad_option. */
-export async function runRelay(command: RelayCommand, host: CliHost): Promise<void> {
+export async function runRelay(
+  command: RelayCommand,
+  host: CliHost,
+  { isWorker }: { readonly isWorker: boolean },
+): Promise<void> {
   const log = createLog(command.log, host.writeErr, host.clock)
   const config = withPorts(await loadConfig(command.config, host), command)
   const relay = await createRelay(config, { log, environment: host.environment })
-  stopOnSignal(relay, host)
+  stopOnSignal(relay, host, isWorker)
   try {
     const { url, adminUrl } = await relay.start()
     const operator = adminUrl === undefined ? '' : `, for the operator on ${adminUrl}`
@@ -35,9 +39,11 @@ function withPorts(config: RelayConfig, { port, adminPort }: RelayCommand): Rela
   }
 }
 
-function stopOnSignal(relay: Relay, host: CliHost): void {
+function stopOnSignal(relay: Relay, host: CliHost, isWorker: boolean): void {
   let isStopping = false
   host.onSignal((signal) => {
+    // A terminal sends it to every process at once: a worker waits for its supervisor's word.
+    if (isWorker && signal === 'SIGINT') return
     if (isStopping) return host.exit(1)
     isStopping = true
     host.writeErr(`${signal}: finishing what is open\n`)
