@@ -58,7 +58,7 @@ describe('on Cloudflare Workers', () => {
     const args = ['deploy', '--dry-run', '--outdir', 'out', '--config', 'worker/wrangler.jsonc']
     const said = await consumer.run(tool('wrangler'), args, { WRANGLER_SEND_METRICS: 'false' })
     expect(said).toContain('USAGE_OUTBOX')
-    const script = await readFile(consumer.path('out/worker.js'), 'utf8')
+    const script = await readFile(consumer.path('worker/out/worker.js'), 'utf8')
     expect(script).toContain('cloudflare:workers')
     expect(script).not.toMatch(/from ["']node:|require\(["']node:/)
   })
