@@ -46,6 +46,7 @@ export async function answerAsk(
       return ok(await lettersOf(outbox, accountTag))
     case 'purge':
       check(rights.purge, 'purge')
+      session.forgetWindows()
       return ok(await purge(outbox, accountTag).finally(() => sending.changed(accountTag)))
     case 'make-room':
       return ok(await parts.room.makeRoom(outbox, accountTag, 0).finally(() => sending.changed(accountTag)))

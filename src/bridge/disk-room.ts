@@ -10,6 +10,11 @@ export interface DiskRoomOptions {
   readonly monotonic: () => number
 }
 
+interface Size {
+  readonly bytes: number
+  readonly windowBytes: number
+}
+
 /** How old the last look at the outbox may be. */
 const LOOK_EVERY_MS = 2_000
 /** What is freed at once beyond what is needed. */
@@ -21,6 +26,8 @@ const HARD = 1.25
 export class DiskRoom {
   readonly #options: DiskRoomOptions
   #bytes = 0
+  /** Of open windows: the outbox does not count them. */
+  #windowBytes = 0
   #deadLetters = 0
   #lookedAtMs = Number.NEGATIVE_INFINITY
 
@@ -29,15 +36,22 @@ export class DiskRoom {
   }
 
   /** @throws MetertapError `outbox_full` when new events have to give way. */
-  async admit(outbox: Outbox, accountTag: string, bytes: number): Promise<void> {
+  async admit(outbox: Outbox, accountTag: string, { bytes: segmentBytes, windowBytes }: Size): Promise<void> {
     const { maxOutboxBytes, maxDeadLetters, overflow } = this.#options
     const limitBytes = overflow === 'drop-oldest' ? maxOutboxBytes * HARD : maxOutboxBytes
-    const isOver = () => this.#bytes + bytes > limitBytes
+    const bytes = segmentBytes + Math.max(0, windowBytes)
+    const isOver = () => this.#bytes + this.#windowBytes + bytes > limitBytes
     if (isOver() || this.#options.monotonic() - this.#lookedAtMs >= LOOK_EVERY_MS) await this.#look(outbox)
     if (this.#deadLetters > maxDeadLetters) throw full(`${this.#deadLetters} dead letters. See deadLetters().`)
     if (isOver()) await this.makeRoom(outbox, accountTag, bytes)
     if (isOver()) throw full(`its ${maxOutboxBytes} bytes. Events leave once the relay is reached.`)
-    this.#bytes += bytes
+    this.#bytes += segmentBytes
+    this.#windowBytes += windowBytes
+  }
+
+  /** Windows are no more, or were not stored after all. */
+  release(windowBytes: number): void {
+    this.#windowBytes -= windowBytes
   }
 
   /**
@@ -47,7 +61,7 @@ export class DiskRoom {
   async makeRoom(outbox: Outbox, accountTag: string, comingBytes: number): Promise<number> {
     const { maxOutboxBytes, overflow, now } = this.#options
     await this.#look(outbox)
-    const overBytes = this.#bytes + comingBytes - maxOutboxBytes
+    const overBytes = this.#bytes + this.#windowBytes + comingBytes - maxOutboxBytes
     if (overflow !== 'drop-oldest' || overBytes <= 0) return 0
     const bytes = Math.ceil(overBytes + maxOutboxBytes * SLACK)
     const events = await outbox.dropOldest({ bytes, accountTag, reason: 'outbox_full', nowMs: now() })

@@ -100,7 +100,10 @@ export class BridgeHost {
       const leave = visitor.enter(bytes)
       try {
         const request = readRequest(message)
-        const delayMs = visitor.delayMs(bytes)
+        const delayMs = visitor.delayMs(
+          bytes,
+          request.kind !== 'append' && request.kind !== 'hello' && request.kind !== 'news',
+        )
         return await this.#do(sender, request, () => this.#sleep(delayMs))
       } finally {
         leave()
@@ -170,7 +173,8 @@ export class BridgeHost {
   }
 
   #open(sender: BridgeSender, id: string): void {
-    if (this.#of(sender.id).length >= MAX_SESSIONS_PER_SENDER) throw bad('The window has too many agents.')
+    const mayBegin = this.#visitors.of(sender.id).mayBeginAgent()
+    if (!mayBegin || this.#of(sender.id).length >= MAX_SESSIONS_PER_SENDER) throw bad('The window has too many agents.')
     const { accountOf, sending, ...options } = this.#options
     const accountTag = accountOf(sender)
     const session = new Session({

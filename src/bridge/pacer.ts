@@ -2,10 +2,9 @@ export interface PacerOptions {
   /** A clock that is never set back, ms. */
   readonly monotonic: () => number
   readonly perSecond: number
+  /** How many may come at once. Default: those of two seconds. */
+  readonly burst?: number
 }
-
-/** How many seconds' worth may come at once. */
-const BURST_S = 2
 
 /** A bucket of tokens that may be overdrawn: says how long to wait until it is not any more. */
 export class Pacer {
@@ -15,7 +14,7 @@ export class Pacer {
 
   constructor(options: PacerOptions) {
     this.#options = options
-    this.#tokens = options.perSecond * BURST_S
+    this.#tokens = this.#burst
     this.#asOfMs = options.monotonic()
   }
 
@@ -34,10 +33,15 @@ export class Pacer {
     return this.#tokens >= 0 ? 0 : Math.ceil((-this.#tokens * 1_000) / this.#options.perSecond)
   }
 
+  get #burst(): number {
+    const { perSecond, burst = perSecond * 2 } = this.#options
+    return burst
+  }
+
   #refill(): void {
     const { monotonic, perSecond } = this.#options
     const nowMs = monotonic()
-    this.#tokens = Math.min(perSecond * BURST_S, this.#tokens + ((nowMs - this.#asOfMs) * perSecond) / 1_000)
+    this.#tokens = Math.min(this.#burst, this.#tokens + ((nowMs - this.#asOfMs) * perSecond) / 1_000)
     this.#asOfMs = nowMs
   }
 }

@@ -5,9 +5,14 @@ import { BRIDGE_VERSION, type BridgeRequest } from './contract.ts'
 import { bad } from './plain-data.ts'
 import { wrongVersion } from './version.ts'
 
+/** There are fewer error codes. */
+const MAX_REASONS = 64
+
 const count = z.int().check(z.nonnegative())
 const stream = z.string().check(z.regex(STREAM_ID))
-const tally = z.record(z.string().check(z.regex(/^[a-z0-9_.-]{1,64}$/i)), count)
+const tally = z
+  .record(z.string().check(z.regex(/^[a-z0-9_.-]{1,64}$/i)), count)
+  .check(z.refine((counts) => Object.keys(counts).length <= MAX_REASONS))
 const reason = z.string().check(z.minLength(1), z.maxLength(100))
 const time = z.number().check(z.gte(-8.64e15), z.lte(8.64e15))
 

@@ -26,6 +26,8 @@ export interface SessionOptions {
 
 /** A page has fewer requests without an answer. */
 const MAX_ANSWERS = 256
+/** An agent opens one. */
+const MAX_STREAMS = 2
 
 /** One agent in one page, as the main process sees it: its streams, and its requests in their order. */
 export class Session {
@@ -79,9 +81,15 @@ export class Session {
     this.news.release()
     await this.#last
     for (const release of this.#locks.values()) release()
+    this.forgetWindows()
     const streams = [...this.#locks.keys()]
     this.#locks.clear()
     if (streams.length > 0) await (await this.#options.outbox()).closeRollups({ streams })
+  }
+
+  /** Its open windows are closed or erased. */
+  forgetWindows(): void {
+    for (const guard of this.#guards.values()) this.#options.room.release(guard.forgetWindows())
   }
 
   async #store(groups: readonly AppendGroup[]): Promise<AppendAnswer> {
@@ -95,9 +103,11 @@ export class Session {
     // First: it knows which streams are taken.
     const outbox = await this.#options.outbox()
     const entry = this.#guardOf(group.head.stream).enter(group)
+    let isAdmitted = false
     try {
       checkTexts(group, meters)
-      await room.admit(outbox, accountTag, entry.bytes)
+      await room.admit(outbox, accountTag, entry)
+      isAdmitted = true
       if (group.rollups?.length) this.#hold(group.head.stream)
       const durability = await outbox.append(this.#own(entry))
       onStored(
@@ -107,6 +117,7 @@ export class Session {
       return durability
     } catch (error) {
       entry.undo()
+      if (isAdmitted) room.release(entry.windowBytes)
       throw error
     }
   }
@@ -123,6 +134,7 @@ export class Session {
   #guardOf(stream: string): StreamGuard {
     const known = this.#guards.get(stream)
     if (known) return known
+    if (this.#guards.size >= MAX_STREAMS) throw bad('An agent has one stream.')
     if (!this.#options.mayOwn(stream)) {
       throw new MetertapError('not_allowed', 'The stream belongs to another page: an agent writes its own alone.')
     }

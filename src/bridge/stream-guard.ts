@@ -6,6 +6,8 @@ export interface Entry {
   /** The group with this process's own count of bytes. */
   readonly group: AppendGroup
   readonly bytes: number
+  /** By how much its open windows grow; negative when some are closed. */
+  readonly windowBytes: number
   /** The group is not stored: its plain events are lost, its roll-ups may come again. */
   undo(): void
 }
@@ -24,8 +26,8 @@ export class StreamGuard {
   #bytes = 0
   /** Numbers of plain events whose groups were refused or never sent: the page declares them as dropped. */
   #lost = 0
-  /** Roll-ups whose windows are not closed. */
-  readonly #open = new Set<number>()
+  /** Bytes of the roll-ups whose windows are not closed, by number; 0 for one that was never stored. */
+  #open = new Map<number, number>()
 
   constructor(utf8Length: (text: string) => number) {
     this.#utf8Length = utf8Length
@@ -43,17 +45,31 @@ export class StreamGuard {
     this.#seen = head.recorded
     this.#lost += missing
     this.#bytes += bytes
-    for (const { seq } of rollups) this.#open.add(seq)
+    const before = new Map([...rollups.map(({ seq }) => seq), ...closed].map((seq) => [seq, this.#open.get(seq) ?? 0]))
+    for (const { seq, event } of rollups) this.#open.set(seq, this.#utf8Length(event))
     for (const seq of closed) this.#open.delete(seq)
+    let windowBytes = 0
+    for (const [seq, old] of before) windowBytes += (this.#open.get(seq) ?? 0) - old
     return {
       group: { ...group, head: { ...head, bytes: this.#bytes }, segments: sized },
       bytes,
+      windowBytes,
       undo: () => {
         this.#bytes -= bytes
         this.#lost += plain
-        for (const seq of closed) this.#open.add(seq)
+        for (const [seq, old] of before) this.#open.set(seq, old)
       },
     }
+  }
+
+  /** The windows are closed, or erased, by somebody else; gives the bytes that they had. */
+  forgetWindows(): number {
+    let bytes = 0
+    for (const [seq, size] of this.#open) {
+      bytes += size
+      this.#open.set(seq, 0)
+    }
+    return bytes
   }
 
   /** How many of the events are plain ones, and how many numbers have none. */

@@ -2,6 +2,11 @@ import { MetertapError } from '../wire/errors.ts'
 import type { BridgeLimits } from './contract.ts'
 import { Pacer } from './pacer.ts'
 
+/** Questions in the long run; more wait. Some of them read much. */
+const ASKS_PER_SECOND = 50
+/** New agents in the long run; more are refused. */
+const AGENTS_PER_SECOND = 2
+const AGENTS_AT_ONCE = 64
 /** How often a page may cut a backoff short. */
 const FORCED_PER_SECOND = 1
 
@@ -10,6 +15,8 @@ class Visitor {
   readonly #limits: BridgeLimits
   readonly #messages: Pacer
   readonly #bytes: Pacer
+  readonly #asks: Pacer
+  readonly #agents: Pacer
   readonly #forced: Pacer
   #waiting = 0
   #waitingBytes = 0
@@ -18,6 +25,8 @@ class Visitor {
     this.#limits = limits
     this.#messages = new Pacer({ monotonic, perSecond: limits.messagesPerSecond })
     this.#bytes = new Pacer({ monotonic, perSecond: limits.bytesPerSecond })
+    this.#asks = new Pacer({ monotonic, perSecond: ASKS_PER_SECOND })
+    this.#agents = new Pacer({ monotonic, perSecond: AGENTS_PER_SECOND, burst: AGENTS_AT_ONCE })
     this.#forced = new Pacer({ monotonic, perSecond: FORCED_PER_SECOND })
   }
 
@@ -36,8 +45,12 @@ class Visitor {
     }
   }
 
-  delayMs(bytes: number): number {
-    return Math.max(this.#messages.take(1), this.#bytes.take(bytes))
+  delayMs(bytes: number, isAsk: boolean): number {
+    return Math.max(this.#messages.take(1), this.#bytes.take(bytes), isAsk ? this.#asks.take(1) : 0)
+  }
+
+  mayBeginAgent(): boolean {
+    return this.#agents.tryTake()
   }
 
   mayForce(): boolean {

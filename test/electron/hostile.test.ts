@@ -202,7 +202,7 @@ describe('what may be stored', () => {
         const { durable } = flood.agent.record(calls, { n })
         outcomes.push(await durable.catch((error: { code: string }) => error.code))
       }
-      await settle()
+      await world.clock.advance(10_000)
       const tags = (await world.outbox.streams()).map(({ accountTag, recorded, dropped }) => ({
         accountTag,
         recorded,
@@ -217,6 +217,37 @@ describe('what may be stored', () => {
     expect(dropping.outcomes).not.toContain('outbox_full')
     expect(dropping.bytes).toBeLessThanOrEqual(2_000)
     expect(dropping.tags).toContainEqual({ accountTag: 'account-1', recorded: 1, dropped: {} })
+  })
+
+  it('open windows count, too', async () => {
+    const world = await electronWorld({ maxOutboxBytes: 2_000 })
+    const window = world.electron.openWindow()
+    await window.invoke(hello)
+    const outcomes: unknown[] = []
+    for (let serial = 0; serial < 100; serial++) {
+      const rollups = [{ stream, seq: serial, accountTag: '', event: event(serial), closesAtMs: 9e12 }]
+      const message = { ...append(group({ segments: [], rollups, head: { recorded: serial + 1 } })), serial }
+      const answer = (await window.invoke(message)) as { value: { outcomes: unknown[] } }
+      outcomes.push(...answer.value.outcomes)
+    }
+    expect(outcomes[0]).toMatchObject({ ok: true })
+    expect(outcomes.at(-1)).toEqual(refusal('outbox_full'))
+    const stored = await world.outbox.openRollups()
+    expect(stored.length * event(0).length).toBeLessThanOrEqual(2_000)
+    window.close()
+    await settle()
+    expect((await world.outbox.totals()).bytes).toBeLessThanOrEqual(2_100)
+  })
+
+  it('a session has no streams without end', async () => {
+    const world = await electronWorld()
+    const window = world.electron.openWindow()
+    await window.invoke(hello)
+    for (let serial = 0; serial < 50; serial++) {
+      const head = { stream: streamOf(2_000 + serial), recorded: 0, refused: { invalid_data: 1 } }
+      await window.invoke({ ...append(group({ segments: [], head })), serial })
+    }
+    expect((await world.outbox.streams()).length).toBeLessThan(5)
   })
 
   it('a page that makes no room by itself is stopped a little later', async () => {
@@ -365,6 +396,16 @@ describe('a flood', () => {
     const answers = []
     for (let n = 0; n < 70; n++) answers.push(await window.invoke({ ...hello, session: streamOf(1_000 + n) }))
     expect(answers.filter((answer) => (answer as { ok: boolean }).ok)).toHaveLength(64)
+    // Nor does it help to let each of them go.
+    const next = async (n: number) => {
+      const session = { session: streamOf(1_100 + n) }
+      const answer = (await window.invoke({ ...hello, ...session })) as { ok: boolean }
+      await window.invoke({ v: 1, kind: 'close', ...session })
+      return answer.ok
+    }
+    const more = []
+    for (let n = 0; n < 100; n++) more.push(await next(n))
+    expect(more.filter(Boolean).length).toBeLessThan(5)
   })
 
   it('asking to send does not cut a backoff short for ever', async () => {
@@ -372,7 +413,11 @@ describe('a flood', () => {
     const page = await world.openPage()
     world.relay.faults.push(...Array.from({ length: 500 }, () => 'offline' as const))
     await page.agent.record(calls, { n: 1 }).durable
-    for (let n = 0; n < 100; n++) await page.agent.flush()
-    expect(world.relay.requests.length).toBeLessThan(20)
+    const asking = (async () => {
+      for (let n = 0; n < 200; n++) await page.agent.flush()
+    })()
+    for (let second = 0; second < 30; second++) await world.clock.advance(1_000)
+    await asking
+    expect(world.relay.requests.length).toBeLessThan(60)
   })
 })
