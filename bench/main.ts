@@ -1,7 +1,7 @@
 /**
  * The claims of the README as commands.
  *
- *   npm run bench -- <agent|peers|relay|wire|size> [--quick] [--rounds N] [--only TEXT] [--json FILE] [--charts FOLDER]
+ *   npm run bench -- <agent|peers|relay|wire|size|profile> [--quick] [--rounds N] [--only TEXT] [--json FILE] [--charts FOLDER]
  *
  * The report goes to stdout, progress to stderr. Charts are written by the full form to bench/charts, or by either form
  * to a folder that is named.
@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { findEngine } from '../test/support/engines.ts'
 import { agentBench } from './agent/bench.ts'
+import { profileBench } from './agent/profile.ts'
 import type { Bench, ReportFile } from './contract.ts'
 import { reportText } from './harness/format.ts'
 import { load, machineFacts } from './harness/machine.ts'
@@ -20,7 +21,7 @@ import { relayBench } from './relay/bench.ts'
 import { sizeBench } from './size/bench.ts'
 import { wireBench } from './wire/bench.ts'
 
-const BENCHES: readonly Bench[] = [agentBench, peersBench, relayBench, wireBench, sizeBench]
+const BENCHES: readonly Bench[] = [agentBench, peersBench, relayBench, wireBench, sizeBench, profileBench]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -36,7 +37,7 @@ const { values, positionals } = parseArgs({
 function chosen(): Bench {
   const bench = BENCHES.find(({ name }) => name === positionals[0])
   if (bench) return bench
-  const list = BENCHES.map(({ name, title }) => `  ${name.padEnd(6)} ${title}`).join('\n')
+  const list = BENCHES.map(({ name, title }) => `  ${name.padEnd(8)} ${title}`).join('\n')
   console.error(`npm run bench -- NAME [--quick] [--rounds N] [--only TEXT] [--json FILE] [--charts FOLDER]\n${list}`)
   process.exit(1)
 }

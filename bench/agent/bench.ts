@@ -11,7 +11,7 @@ import { agentReport, type CaseResult } from './report.ts'
 export const SUBJECTS = ['metertap', 'floor'] as const
 export type AgentSubject = (typeof SUBJECTS)[number]
 
-const FORMATS: Readonly<Record<AgentSubject, Format>> = { metertap: metertapFormat(), floor: floorFormat }
+export const FORMATS: Readonly<Record<AgentSubject, Format>> = { metertap: metertapFormat(), floor: floorFormat }
 
 /** All of a case's events have to arrive: a subject that loses some is no floor. */
 function checkWhole(subject: string, { name, events }: AgentCase, { delivered }: Run): void {

@@ -20,9 +20,12 @@ async function bundle(source: string, minify: boolean): Promise<string> {
 }
 
 /** The page's script for a subject, minified as a product would ship it. `module`: path below bench/. */
-export function bundlePage(module: string): Promise<string> {
+export function bundlePage(module: string, minify = true): Promise<string> {
   const path = JSON.stringify(`./${module}`)
-  return bundle(`import { subject } from ${path}\nimport { openPage } from './page/main.ts'\nopenPage(subject)\n`, true)
+  return bundle(
+    `import { subject } from ${path}\nimport { openPage } from './page/main.ts'\nopenPage(subject)\n`,
+    minify,
+  )
 }
 
 /** Bytes of a subject alone, minified and gzipped, with all that it imports. */

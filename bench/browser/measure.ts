@@ -5,6 +5,7 @@ import { openSink, type Sink } from '../sink/server.ts'
 import { collectGarbage, readMetrics, startMetrics } from './metrics.ts'
 import { launch, newProfile, openSubject } from './open.ts'
 import { servePage } from './page-server.ts'
+import { type Hot, startProfile } from './profile.ts'
 import { startTrace, type Task } from './trace.ts'
 
 /** How events are recorded: all in one task, or so many a second. */
@@ -20,6 +21,8 @@ export interface MeasureOptions {
   readonly timeoutMs: number
   /** Also traces tasks and watches the heap, which costs something: such a run's other figures are not to be compared. */
   readonly observe?: boolean
+  /** Also samples which function runs; the same goes for such a run. */
+  readonly profile?: boolean
 }
 
 /** One run of one subject in a browser of its own. */
@@ -39,6 +42,7 @@ export interface Run {
   /** After a garbage collection when all is over, beyond what it was before. */
   readonly heldHeapBytes: number
   readonly observed?: Observed
+  readonly hot?: readonly Hot[]
 }
 
 /** Tasks by processor time: what other programs do meanwhile does not count. */
@@ -96,7 +100,7 @@ function countTransactions(page: Page): Promise<number> {
 }
 
 async function measureOn(page: Page, sink: Sink, options: MeasureOptions): Promise<Run> {
-  const { events, pace, timeoutMs, observe = false } = options
+  const { events, pace, timeoutMs, observe = false, profile: isProfiled = false } = options
   const session = await page.context().newCDPSession(page)
   await startMetrics(session)
   await page.evaluate((count) => window.bench?.prepare(0, count), events)
@@ -105,6 +109,7 @@ async function measureOn(page: Page, sink: Sink, options: MeasureOptions): Promi
   const browser = page.context().browser()
   const trace = observe && browser ? await startTrace(browser) : undefined
   const heap = observe ? watchHeap(session) : undefined
+  const profile = isProfiled ? await startProfile(session) : undefined
   const transactionsBefore = await countTransactions(page)
   const before = await readMetrics(session)
 
@@ -116,6 +121,7 @@ async function measureOn(page: Page, sink: Sink, options: MeasureOptions): Promi
   const after = await readMetrics(session)
   const peakHeapBytes = Math.max(heap?.stop() ?? 0, after.heapBytes) - before.heapBytes
   const tasks = await trace?.stop()
+  const hot = await profile?.stop()
   const transactions = (await countTransactions(page)) - transactionsBefore
   await collectGarbage(session)
   const { heapBytes } = await readMetrics(session)
@@ -131,6 +137,7 @@ async function measureOn(page: Page, sink: Sink, options: MeasureOptions): Promi
     wireBytes: bytes,
     heldHeapBytes: heapBytes - before.heapBytes,
     ...(tasks && { observed: observedOf(tasks, peakHeapBytes) }),
+    ...(hot && { hot }),
   }
 }
 
