@@ -22,7 +22,7 @@ export function isMet({ value, atMost, atLeast }: Ratio): boolean | undefined {
 
 function ratioLine(ratio: Ratio): string {
   const { name, value, atMost, atLeast } = ratio
-  const target = atMost !== undefined ? `≤ ${atMost}` : atLeast !== undefined ? `≥ ${atLeast}` : ''
+  const target = atMost !== undefined ? `≤ ${figure(atMost)}` : atLeast !== undefined ? `≥ ${figure(atLeast)}` : ''
   const verdict = { true: `  ✓ ${target}`, false: `  ✗ target ${target}`, undefined: '' }[`${isMet(ratio)}`]
   return `  ${spread(value).padEnd(26)} ${name}${verdict}`
 }
