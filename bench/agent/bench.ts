@@ -1,4 +1,4 @@
-import { bundlePage } from '../browser/bundle.ts'
+import { bundlePage, type PageScripts } from '../browser/bundle.ts'
 import { measure, type Run } from '../browser/measure.ts'
 import type { Bench, BenchOptions, Report } from '../contract.ts'
 import { interleave } from '../harness/rounds.ts'
@@ -18,10 +18,14 @@ function checkWhole(subject: string, { name, events }: AgentCase, { delivered }:
   if (delivered !== events) throw new Error(`${subject}, ${name}: ${delivered} of ${events} events arrived in time.`)
 }
 
-async function runCase(each: AgentCase, scripts: Record<AgentSubject, string>, quick: boolean): Promise<CaseResult> {
+async function runCase(
+  each: AgentCase,
+  scripts: Record<AgentSubject, PageScripts>,
+  quick: boolean,
+): Promise<CaseResult> {
   const { events, pace, timeoutMs } = each
   const one = (observe: boolean) => async (subject: AgentSubject) => {
-    const run = await measure({ script: scripts[subject], format: FORMATS[subject], events, pace, timeoutMs, observe })
+    const run = await measure({ scripts: scripts[subject], format: FORMATS[subject], events, pace, timeoutMs, observe })
     checkWhole(subject, each, run)
     return run
   }

@@ -39,7 +39,7 @@ async function run({ quick, rounds, tell }: BenchOptions): Promise<Report> {
     tell(`burst of ${events}`)
     const runs = await interleave(SUBJECTS, { rounds }, (subject) => {
       const pace = { kind: 'burst' } as const
-      const options = { script: scripts[subject], format: FORMATS[subject], events, pace, timeoutMs: 60_000 }
+      const options = { scripts: scripts[subject], format: FORMATS[subject], events, pace, timeoutMs: 60_000 }
       return measure({ ...options, profile: true })
     })
     for (const subject of SUBJECTS)

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { CDPSession, Page } from 'playwright'
 import type { Format } from '../sink/contract.ts'
 import { openSink, type Sink } from '../sink/server.ts'
+import type { PageScripts } from './bundle.ts'
 import { collectGarbage, readMetrics, startMetrics } from './metrics.ts'
 import { launch, newProfile, openSubject } from './open.ts'
 import { servePage } from './page-server.ts'
@@ -12,8 +13,7 @@ import { startTrace, type Task } from './trace.ts'
 export type Pace = { readonly kind: 'burst' } | { readonly kind: 'steady'; readonly perSecond: number }
 
 export interface MeasureOptions {
-  /** The page's script, from bundlePage(). */
-  readonly script: string
+  readonly scripts: PageScripts
   readonly format: Format
   readonly events: number
   readonly pace: Pace
@@ -146,7 +146,7 @@ export async function measure(options: MeasureOptions): Promise<Run> {
   await using opened = new AsyncDisposableStack()
   const sink = await openSink(options.format)
   opened.defer(() => sink.close())
-  const site = await servePage(options.script)
+  const site = await servePage(options.scripts)
   opened.defer(() => site.close())
   const profile = await newProfile()
   opened.defer(() => profile.remove())

@@ -26,8 +26,8 @@ export async function measureCosts(libraries: readonly Library[], options: CostO
     if (slow.has(name)) return undefined
     tell(`cost, round ${round + 1}: ${name}`)
     const startMs = performance.now()
-    const { script, format } = byName.get(name) as Library
-    const run = await measure({ script, format, events, pace: { kind: 'burst' }, timeoutMs })
+    const { scripts, format } = byName.get(name) as Library
+    const run = await measure({ scripts, format, events, pace: { kind: 'burst' }, timeoutMs })
     if (performance.now() - startMs > ONCE_IS_ENOUGH_MS) slow.add(name)
     return run
   })

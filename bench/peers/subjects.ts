@@ -1,4 +1,4 @@
-import { bundleBytes, bundlePage } from '../browser/bundle.ts'
+import { bundleBytes, bundlePage, type PageScripts } from '../browser/bundle.ts'
 import type { Format } from '../sink/contract.ts'
 import { metertapFormat } from '../sink/formats/metertap.ts'
 import { PEER_FORMATS } from '../sink/formats/peers.ts'
@@ -7,8 +7,7 @@ import { PEER_FORMATS } from '../sink/formats/peers.ts'
 export interface Library {
   readonly name: string
   readonly format: Format
-  /** The page's script. */
-  readonly script: string
+  readonly scripts: PageScripts
   /** Minified and gzipped, with all that it imports. */
   readonly bundleBytes: number
 }
@@ -21,7 +20,7 @@ interface Source {
 }
 
 async function load({ name, module, format }: Source): Promise<Library> {
-  return { name, format, script: await bundlePage(module), bundleBytes: await bundleBytes(module) }
+  return { name, format, scripts: await bundlePage(module), bundleBytes: await bundleBytes(module) }
 }
 
 /** metertap and its peers, those whose name holds the text. Peers have to be installed before. */

@@ -20,11 +20,11 @@ const TIMEOUT_MS = 60_000
 const POLL_MS = 100
 const SETTLE_MS = 1_000
 
-async function wireOf({ name, script, format }: Library): Promise<PeerWire> {
+async function wireOf({ name, scripts, format }: Library): Promise<PeerWire> {
   await using opened = new AsyncDisposableStack()
   const sink = await openSink(format, { keepBodies: true })
   opened.defer(() => sink.close())
-  const site = await servePage(script)
+  const site = await servePage(scripts)
   opened.defer(() => site.close())
   const profile = await newProfile()
   opened.defer(() => profile.remove())

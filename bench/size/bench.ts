@@ -13,7 +13,6 @@ const MAX_ALL_KB = 24
 interface Entry {
   readonly name: string
   readonly file: string
-  readonly platform: 'browser' | 'node'
 }
 
 interface Manifest {
@@ -21,42 +20,37 @@ interface Manifest {
   readonly peerDependencies?: Readonly<Record<string, string>>
 }
 
+/** What the runtime brings along; the user's bundler leaves it alone too. */
+const RUNTIMES = ['node:*', 'cloudflare:*', 'electron']
+
 /** The package's entries with code of their own, by what it exports. */
 function entriesOf({ exports }: Manifest): Entry[] {
   return Object.entries(exports).flatMap(([path, target]) => {
     if (typeof target === 'string') return []
-    const built = target.default ?? target.node ?? target.import ?? ''
-    const file = built.replace(/^\.\/dist\/(.*)\.js$/, 'src/$1.ts')
-    const name = path === '.' ? 'metertap' : path.replace('.', 'metertap')
-    return [{ name, file, platform: target.node === undefined ? 'browser' : 'node' }]
+    const { types: _, ...conditions } = target
+    const built = Object.values(conditions)[0] ?? ''
+    const file = built.replace(/^\.\/dist\/(.*)\.c?js$/, 'src/$1.ts')
+    return [{ name: path === '.' ? 'metertap' : path.replace('.', 'metertap'), file }]
   })
 }
 
-async function bundleAll(manifest: Manifest): Promise<[Entry, Bundle | undefined][]> {
-  const external = ['node:*', ...Object.keys(manifest.peerDependencies ?? {})]
-  const bundles: [Entry, Bundle | undefined][] = []
+async function bundleAll(manifest: Manifest): Promise<[Entry, Bundle][]> {
+  const external = [...RUNTIMES, ...Object.keys(manifest.peerDependencies ?? {})]
+  const bundles: [Entry, Bundle][] = []
   for (const entry of entriesOf(manifest)) {
-    // What runs on Node only is told by the first try: there is no bundling for pages then.
-    const tries: Entry[] = [entry, { ...entry, platform: 'node' }]
-    let bundle: Bundle | undefined
-    let used = entry
-    for (const each of tries) {
-      if (bundle) break
-      used = each
-      bundle = await bundleEntry(join(ROOT, each.file), { platform: each.platform, external }).catch(() => undefined)
-    }
-    bundles.push([used, bundle])
+    const file = join(ROOT, entry.file)
+    const forPage = () => bundleEntry(file, { platform: 'browser', external })
+    // Packages that name Node's modules without their prefix are for Node alone.
+    bundles.push([entry, await forPage().catch(() => bundleEntry(file, { platform: 'node', external }))])
   }
   return bundles
 }
 
-function entryTable(bundles: readonly [Entry, Bundle | undefined][]): Table {
-  const rows = bundles.map(([{ name, platform }, bundle]) => {
-    if (!bundle) return [name, platform, '–', '–', '–']
-    const { firstBytes, laterBytes } = bundle
-    return [name, platform, firstBytes / KB, laterBytes / KB, (firstBytes + laterBytes) / KB]
+function entryTable(bundles: readonly [Entry, Bundle][]): Table {
+  const rows = bundles.map(([{ name }, { firstBytes, laterBytes }]) => {
+    return [name, firstBytes / KB, laterBytes / KB, (firstBytes + laterBytes) / KB]
   })
-  const columns = ['entry', 'for', 'before the first record()', 'later', 'all']
+  const columns = ['entry', 'loaded at once', 'later', 'all']
   return { title: 'Minified and gzipped, all packages inside, kB', columns, rows }
 }
 
