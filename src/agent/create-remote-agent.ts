@@ -7,7 +7,7 @@ import { RemoteSender } from './remote-sender.ts'
 import { type AgentParts, RunningAgent } from './running-agent.ts'
 
 export interface RemoteAgentParts extends AgentParts<RemoteOutbox> {
-  /** True for an agent that lives as long as one request: it asks the holder for nothing that nobody asked it. */
+  /** True for an agent that lives as long as one request: it does not look at the outbox unless it is asked to. */
   readonly isBrief?: boolean
 }
 

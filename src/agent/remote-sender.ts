@@ -50,7 +50,7 @@ export class RemoteSender implements Sending<RemoteOutbox> {
   }
 
   async flush(reason: FlushReason): Promise<void> {
-    if (!this.#outbox || this.#closed || !this.#isWorthAWord(reason)) return
+    if (!this.#outbox || this.#closed || !WORTH_A_WORD.has(reason)) return
     this.#options.counters.flushed(reason)
     try {
       await this.#outbox.flush(this.#options.accountTag)
@@ -117,11 +117,6 @@ export class RemoteSender implements Sending<RemoteOutbox> {
     } catch {
       // Nobody tells any more: what is waited for is asked for.
     }
-  }
-
-  #isWorthAWord(reason: FlushReason): boolean {
-    // A request ends, and the holder lives on: it sends in its own time.
-    return WORTH_A_WORD.has(reason) && !(this.#options.isBrief && reason === 'close')
   }
 
   #ask(word: Promise<void>): void {

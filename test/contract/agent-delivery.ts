@@ -4,6 +4,7 @@ import {
   accepted,
   calls,
   eventually,
+  eventuallyStats,
   expectEquation,
   expected,
   flushUntil,
@@ -60,7 +61,7 @@ export function deliveryContract(bench: AgentBench): void {
         const more = await recordCalls(agent, 2, 4)
         await flushUntil(agent, bench.relay, 6)
         expect(await numbersById(bench.relay)).toEqual(expected([...ids, ...more]))
-        await eventually(() => expect(agent.stats()).toMatchObject({ waiting: 0, deadLetters: 0 }))
+        await eventuallyStats(agent, bench.kind, { waiting: 0, deadLetters: 0 })
         expect(await agent.streams()).toMatchObject([{ recorded: 6, settled: 6, dead: 0, dropped: {} }])
       },
     )

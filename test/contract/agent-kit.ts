@@ -37,6 +37,12 @@ export interface AgentHomeKind {
   readonly shares: boolean
   /** Agents are told when the network goes and comes: AgentHome.setOnline() is there. */
   readonly hearsNetwork: boolean
+  /** False where a limit is not the agent's own, so that a test cannot wish for one. Default true. */
+  readonly limits?: boolean
+  /** False for an agent that looks at its outbox only when it is asked to flush it. Default true. */
+  readonly looks?: boolean
+  /** The account of an agent that names none. Default ''. */
+  readonly nobody?: string
   /** An empty home, with an empty relay. */
   readonly open: () => Promise<AgentHome>
 }
@@ -141,6 +147,18 @@ export async function numbersById(relay: RelayDesk): Promise<Record<string, unkn
 /** What recordCalls() gave, as numbersById() should show it. */
 export function expected(ids: readonly string[], from = 0): Record<string, number> {
   return Object.fromEntries(ids.map((id, index) => [id, from + index]))
+}
+
+/** Waits until the agent's statistics show it. */
+export async function eventuallyStats(
+  agent: Agent,
+  kind: Pick<AgentHomeKind, 'looks'>,
+  shown: Partial<ReturnType<Agent['stats']>>,
+): Promise<void> {
+  await eventually(async () => {
+    if (kind.looks === false) await agent.flush()
+    expect(agent.stats()).toMatchObject(shown)
+  })
 }
 
 /** recorded = settled + dropped + dead + waiting, over all streams of the outbox. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { AgentBench } from './agent.ts'
-import { eventually, expected, flushUntil, numbersById, recordCalls, tokenOf } from './agent-kit.ts'
+import { eventually, eventuallyStats, expected, flushUntil, numbersById, recordCalls, tokenOf } from './agent-kit.ts'
 
 /** Several agents on one outbox: tabs, workers, processes. */
 export function sharingContract(bench: AgentBench): void {
@@ -14,7 +14,7 @@ export function sharingContract(bench: AgentBench): void {
       const recorded = await Promise.all(agents.map((agent, nth) => recordCalls(agent, 10, nth * 100)))
       const all = Object.assign({}, ...recorded.map((ids, nth) => expected(ids, nth * 100))) as Record<string, number>
       await eventually(async () => expect(await numbersById(bench.relay)).toEqual(all))
-      for (const agent of agents) await eventually(() => expect(agent.stats().waiting).toBe(0))
+      for (const agent of agents) await eventuallyStats(agent, kind, { waiting: 0 })
     })
 
     test('each of them may flush for itself', async () => {

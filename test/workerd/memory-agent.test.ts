@@ -8,7 +8,8 @@ import { arrived, calls, expected, idOf, openSite, recordCalls, type Site, STRAI
 
 let site: Site
 const MEMORY = { ...STRAIGHT, outbox: null }
-const later = async () => new Response('', { status: 503, headers: { 'retry-after': '60' } })
+/** Nothing that another try within the request would change. */
+const later = async () => new Response('', { status: 403 })
 
 beforeEach(() => {
   bench.reset()
@@ -44,9 +45,40 @@ describe('without a Durable Object', () => {
       expect(await usage.streams()).toMatchObject([{ recorded: 2, settled: 0 }])
     }, MEMORY)
     bench.fetch = bench.relay.fetch
-    ids.push(...(await site.serve((usage) => recordCalls(usage, 1, 2), MEMORY)))
+    ids.push(
+      ...(await site.serve(async (usage) => {
+        const more = recordCalls(usage, 1, 2)
+        await usage.flush()
+        return more
+      }, MEMORY)),
+    )
     expect(arrived()).toEqual(expected(ids))
     expect(bench.relay.requests).toHaveLength(1)
+  })
+
+  test('a relay that asks to be left alone is, by all requests of the isolate', async () => {
+    let asked = 0
+    bench.fetch = async () => {
+      asked++
+      return new Response('', { status: 503, headers: { 'retry-after': '60' } })
+    }
+    for (let request = 0; request < 3; request++) {
+      await site.serve(async (usage) => {
+        recordCalls(usage, 1)
+        await usage.flush()
+      }, MEMORY)
+    }
+    expect(asked).toBe(1)
+  })
+
+  test('flush() resolves when sending has to wait, and the request goes on trying', async () => {
+    bench.relay.faults.push('offline', 'offline')
+    const { usage, over } = site.begin(MEMORY)
+    const ids = recordCalls(usage, 1)
+    await usage.flush()
+    expect(bench.relay.events.size).toBe(0)
+    await over()
+    expect(arrived()).toEqual(expected(ids))
   })
 
   test('one token serves the requests of an isolate; accounts never share one', async () => {

@@ -38,7 +38,7 @@ const MAX_DEAD = 100
 
 /**
  * An agent for one request (or scheduled event, or batch of a queue): make it at the start of the handler. It costs no
- * I/O; what is recorded is stored under `ctx.waitUntil`, so nothing has to be awaited or closed.
+ * I/O; what is recorded is stored under `ctx.waitUntil`, so nothing has to be awaited or closed; close() sends before it resolves.
  *
  * With the binding `USAGE_OUTBOX` (a Durable Object, see UsageOutbox) receipts say 'power'; should the object not be
  * reachable they say 'memory', and the events are sent to the relay from the isolate's memory. Without the binding all

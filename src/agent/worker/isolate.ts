@@ -15,6 +15,8 @@ export interface Desk {
   /** Where no Durable Object keeps them: what the relay would not take, the newest of it. */
   readonly dead: DeadLetter[]
   readonly paused: Set<string>
+  /** How long the relay is to be left alone, ms since 1970. `isMandatory`: it asked for that itself. */
+  rest: { readonly untilMs: number; readonly isMandatory: boolean }
   settled: number
   buried: number
   /** What a relay has been told of refused and dropped events. */
@@ -43,6 +45,7 @@ export function deskOf(name: string, options: StreamBookOptions): Desk {
     token: {},
     dead: [],
     paused: new Set(),
+    rest: { untilMs: 0, isMandatory: false },
     settled: 0,
     buried: 0,
     reported: 0,

@@ -55,8 +55,9 @@ export class WorkerOutbox implements RemoteOutbox {
   }
 
   async flush(account: string): Promise<void> {
-    await this.#each((object) => object.flush(account))
-    await this.#sendStraight()
+    const straight = this.#options.line?.now()
+    void this.#sendStraight()
+    await Promise.all([this.#each((object) => object.flush(account)), straight])
   }
 
   pause(account: string, reason: string): Promise<void> {

@@ -46,6 +46,10 @@ export class StraightLine {
   #untilMs = Number.POSITIVE_INFINITY
   /** The relay wants some events later. */
   #deferredMs = 0
+  /** Ends the pause that is being made, if it may be ended. */
+  #goOn = () => {}
+  /** Somebody waits for what can be done now. */
+  #askers: (() => void)[] = []
 
   constructor(options: StraightOptions) {
     this.#options = options
@@ -57,6 +61,18 @@ export class StraightLine {
     return this.#running
   }
 
+  /** Sends without delay; resolves when nothing is left or sending has to wait, and goes on in the background. */
+  now(): Promise<void> {
+    const { desk, runtime } = this.#options
+    if (!desk.rest.isMandatory) desk.rest = { untilMs: 0, isMandatory: false }
+    this.#requests = 0
+    this.#untilMs = runtime.monotonic() + PATIENCE_MS
+    const done = new Promise<void>((resolve) => void this.#askers.push(resolve))
+    void this.send()
+    this.#goOn()
+    return done
+  }
+
   get isOver(): Promise<void> {
     return this.#running ?? Promise.resolve()
   }
@@ -64,21 +80,43 @@ export class StraightLine {
   async #run(): Promise<void> {
     const { desk, runtime } = this.#options
     if (this.#untilMs === Number.POSITIVE_INFINITY) this.#untilMs = runtime.monotonic() + PATIENCE_MS
-    await this.#sleep(LINGER_MS)
-    while (this.#mayGoOn) {
-      const taken = desk.leftovers.take(runtime.now(), runtime.now() + PATIENCE_MS)
-      // In the same step as the last look: what comes later starts anew.
-      if (taken.length === 0 && this.#unreported <= desk.reported) break
-      await this.#session(taken)
-      if (this.#deferredMs > 0) await this.#wait(this.#deferredMs)
-      this.#deferredMs = 0
+    try {
+      await this.#pause(LINGER_MS)
+      while (await this.#rested()) {
+        const taken = desk.leftovers.take(runtime.now(), runtime.now() + PATIENCE_MS)
+        // In the same step as the last look: what comes later starts anew.
+        if (taken.length === 0 && this.#unreported <= desk.reported) break
+        await this.#session(taken)
+        if (this.#deferredMs > 0) this.#rest(this.#deferredMs, true)
+        this.#deferredMs = 0
+      }
+    } finally {
+      this.#running = undefined
+      this.#answer()
     }
-    this.#running = undefined
   }
 
-  get #mayGoOn(): boolean {
+  /** Waits for as long as the relay is to be left alone; false when this request has not so much time. */
+  async #rested(): Promise<boolean> {
     const { desk, runtime } = this.#options
-    return this.#requests < MAX_REQUESTS && runtime.monotonic() < this.#untilMs && desk.paused.size === 0
+    for (;;) {
+      const restMs = desk.rest.untilMs - runtime.now()
+      const hasTime = runtime.monotonic() + Math.max(0, restMs) < this.#untilMs
+      if (!hasTime || this.#requests >= MAX_REQUESTS || desk.paused.size > 0) return false
+      if (restMs <= 0) return true
+      this.#answer()
+      await this.#pause(restMs, desk.rest.isMandatory)
+    }
+  }
+
+  /** All requests of the isolate leave the relay alone for so long. */
+  #rest(delayMs: number, isMandatory: boolean): void {
+    const { desk, runtime } = this.#options
+    desk.rest = { untilMs: runtime.now() + delayMs, isMandatory }
+  }
+
+  #answer(): void {
+    for (const answer of this.#askers.splice(0)) answer()
   }
 
   /** What only a report tells: refused and dropped events. */
@@ -113,13 +151,14 @@ export class StraightLine {
 
   async #drain(turn: ReturnType<typeof createTurn>): Promise<boolean> {
     const { runtime } = this.#options
-    while (this.#mayGoOn) {
+    while (await this.#rested()) {
       const result = await turn()
       if (result.kind === 'empty') return true
       this.#requests++
       if (result.kind === 'more') this.#failures = 0
       else {
-        await this.#wait(backoffMs({ ...BACKOFF, random: runtime.random }, this.#failures++, result.atLeastMs))
+        const delayMs = backoffMs({ ...BACKOFF, random: runtime.random }, this.#failures++, result.atLeastMs)
+        this.#rest(delayMs, result.byServer ?? false)
       }
     }
     return false
@@ -156,14 +195,15 @@ export class StraightLine {
     })
   }
 
-  /** Where there is not so much time left in this request, the next one of the isolate may have better luck. */
-  async #wait(delayMs: number): Promise<void> {
-    if (this.#options.runtime.monotonic() + delayMs < this.#untilMs) await this.#sleep(delayMs)
-    else this.#untilMs = 0
-  }
-
-  #sleep(delayMs: number): Promise<void> {
-    return new Promise((resolve) => void this.#options.runtime.setTimer(resolve, delayMs))
+  #pause(delayMs: number, isMandatory = false): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#options.runtime.setTimer(resolve, delayMs)
+      this.#goOn = () => {
+        if (isMandatory) return
+        cancel()
+        resolve()
+      }
+    })
   }
 }
 
