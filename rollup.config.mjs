@@ -1,4 +1,5 @@
-import { chmodSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
 import terser from '@rollup/plugin-terser'
 import dts from 'rollup-plugin-dts'
@@ -40,6 +41,21 @@ const GLOBAL_TYPES = `declare global {
 export {}
 `
 
+/**
+ * Beside each script for pages: what its integrity attribute must say, and what a Content-Security-Policy has to list
+ * when the script stands in the page itself.
+ */
+const integrity = {
+  name: 'integrity',
+  writeBundle({ file }) {
+    const text = readFileSync(file, 'utf8')
+    const hash = (algorithm, of) => `${algorithm}-${createHash(algorithm).update(of).digest('base64')}`
+    // Between the tags of an inline script the file's last line break is left out.
+    const facts = { integrity: hash('sha384', text), inline: `'${hash('sha256', text.trimEnd())}'` }
+    writeFileSync(`${file}.integrity.json`, `${JSON.stringify(facts, null, 2)}\n`)
+  },
+}
+
 /** Entries by runtime; a bundler of the user's shares the packages they also use. */
 const entries = {
   index: 'src/index.ts',
@@ -65,9 +81,15 @@ export default [
   },
   {
     // For a script tag: everything inside, as window.metertap. One file, so that one integrity hash covers it.
-    input: 'src/index.ts',
+    input: 'src/script-tag.ts',
     onwarn,
-    plugins: [nodeResolve({ browser: true }), transpile, terser(), declarations('metertap.global.d.ts', GLOBAL_TYPES)],
+    plugins: [
+      nodeResolve({ browser: true }),
+      transpile,
+      terser(),
+      declarations('metertap.global.d.ts', GLOBAL_TYPES),
+      integrity,
+    ],
     output: {
       file: 'dist/metertap.global.js',
       format: 'iife',
@@ -75,6 +97,13 @@ export default [
       sourcemap: true,
       inlineDynamicImports: true,
     },
+  },
+  {
+    // For a script tag before that one: keeps what is recorded until it has arrived.
+    input: 'src/queue-script.ts',
+    onwarn,
+    plugins: [transpile, terser(), integrity],
+    output: { file: 'dist/metertap.queue.js', format: 'iife' },
   },
   {
     // Given to a window as its preload script: sandboxed ones are CommonJS and may require nothing but electron.
@@ -85,7 +114,10 @@ export default [
     output: { file: 'dist/electron-preload.cjs', format: 'cjs' },
   },
   {
-    input: Object.fromEntries(Object.entries(entries).filter(([name]) => name !== 'cli')),
+    input: {
+      ...Object.fromEntries(Object.entries(entries).filter(([name]) => name !== 'cli')),
+      'metertap.queue': 'src/script-queue.ts',
+    },
     external: packages,
     plugins: [dts()],
     output: { dir: 'dist', format: 'esm' },
