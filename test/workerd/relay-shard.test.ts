@@ -38,6 +38,7 @@ interface Bed {
   failing: number
   /** Calls of the upstream are never answered. */
   isHanging: boolean
+  isRefusing: boolean
   logs: string[]
   /** What a new instance of the object would be. */
   restart(more?: Partial<EdgeSettings>): Shard
@@ -46,8 +47,18 @@ interface Bed {
 function inside(work: (bed: Bed) => Promise<void>): Promise<void> {
   const stub = env.STOREROOM.get(env.STOREROOM.idFromName(`shard-${objects++}`))
   return runInDurableObject(stub, async (_, { storage }) => {
-    const bed: Bed = { nowMs: NOW_MS, alarmAtMs: undefined, calls: [], failing: 0, isHanging: false, logs: [], restart }
+    const bed: Bed = {
+      nowMs: NOW_MS,
+      alarmAtMs: undefined,
+      calls: [],
+      failing: 0,
+      isHanging: false,
+      isRefusing: false,
+      logs: [],
+      restart,
+    }
     const clock = () => bed.nowMs
+    let instances = 0
     const fetch = async (url: unknown, init?: RequestInit): Promise<Response> => {
       if (String(url).endsWith('/oauth/token')) return Response.json({ access_token: 'token', expires_in: 3_599 })
       const body = new Response(init?.body as BodyInit).body as ReadableStream<Uint8Array<ArrayBuffer>>
@@ -55,25 +66,34 @@ function inside(work: (bed: Bed) => Promise<void>): Promise<void> {
       const trackId = new Headers(init?.headers).get('zuora-track-id') as string
       bed.calls.push({ trackId, ids: rows.map(({ Id }) => Id) })
       if (bed.isHanging) return await new Promise(() => {})
+      if (bed.isRefusing) return Response.json({ success: false, message: 'no' }, { status: 400 })
       return bed.failing-- > 0 ? new Response('', { status: 500 }) : Response.json({ success: true })
     }
     function restart(more: Partial<EdgeSettings> = {}): Shard {
+      const mine = ++instances
+      // Who was evicted is gone: what is left of it in this test's memory does no more.
+      const alive = <T>(value: T): T => {
+        if (mine !== instances) throw new Error('This instance was evicted.')
+        return value
+      }
       const own: ShardStorage = {
-        sql: storage.sql,
-        transactionSync: (job) => storage.transactionSync(job),
-        transaction: (job) => storage.transaction(job),
+        sql: { exec: (...call) => alive(storage).sql.exec(...call), databaseSize: storage.sql.databaseSize },
+        transactionSync: (job) => alive(storage).transactionSync(job),
+        transaction: (job) => alive(storage).transaction(job),
         async setAlarm(atMs) {
-          bed.alarmAtMs = atMs
+          alive(bed).alarmAtMs = atMs
         },
       }
+      const calling = (url: unknown, init?: RequestInit) =>
+        mine === instances ? fetch(url, init) : new Promise(() => {})
       const log = (_level: string, event: string) => void bed.logs.push(event)
-      const gate = createGate({ upstream: settings.upstream, clock, fetch: fetch as typeof globalThis.fetch })
+      const gate = createGate({ upstream: settings.upstream, clock, fetch: calling as typeof globalThis.fetch })
       return createShard({
         ...{
           storage: own,
           settings: { ...settings, ...more },
           gate,
-          fetch: fetch as typeof globalThis.fetch,
+          fetch: calling as typeof globalThis.fetch,
           clock,
           random: () => 0.5,
           log,
@@ -86,9 +106,9 @@ function inside(work: (bed: Bed) => Promise<void>): Promise<void> {
 }
 
 /** Rings the alarm at its time, of an object that was evicted before, until none is set; how often it rang. */
-async function ringAll(bed: Bed): Promise<number> {
+async function ringAll(bed: Bed, atMost = 500): Promise<number> {
   let rings = 0
-  for (; bed.alarmAtMs !== undefined && rings < 500; rings++) {
+  for (; bed.alarmAtMs !== undefined && rings < atMost; rings++) {
     bed.nowMs = Math.max(bed.nowMs, bed.alarmAtMs)
     bed.alarmAtMs = undefined
     await bed.restart().alarm()
@@ -127,6 +147,20 @@ describe('a shard', () => {
       expect(await bed.restart().ask('totals', [])).toMatchObject({ received: 10, forwarded: 10 })
     }))
 
+  test('that an upstream refuses everything keeps the queue, though it is evicted before each alarm', () =>
+    inside(async (bed) => {
+      bed.isRefusing = true
+      await bed.restart().accept(request(events(0, 199), { receivedAtMs: NOW_MS }))
+      await ringAll(bed, 60)
+      const { dead, forwarded } = await bed.restart().ask('totals', [])
+      expect(dead).toBeGreaterThan(0)
+      expect(dead).toBeLessThanOrEqual(20)
+      expect(forwarded).toBe(0)
+      bed.isRefusing = false
+      await ringAll(bed)
+      expect(await bed.restart().ask('totals', [])).toMatchObject({ received: 200, dead, forwarded: 200 - dead })
+    }))
+
   test('cuts what no row can hold into several, and sends all of it', () =>
     inside(async (bed) => {
       const shard = bed.restart()
@@ -136,7 +170,7 @@ describe('a shard', () => {
       expect(await shard.accept(request(list, { receivedAtMs: NOW_MS }))).toMatchObject({ stored: 300 })
       await ringAll(bed)
       expect(bed.calls.flatMap(({ ids }) => ids)).toHaveLength(300)
-      expect(await shard.ask('totals', [])).toMatchObject({ received: 300, forwarded: 300 })
+      expect(await bed.restart().ask('totals', [])).toMatchObject({ received: 300, forwarded: 300 })
     }))
 
   test('answers nothing that is not asked of shards', () =>

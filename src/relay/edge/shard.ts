@@ -46,7 +46,7 @@ const FIRST_ALARM_MS = 1_000
 const MAX_ALARM_MS = 60_000
 /** An alarm waits so long for the calls that it has begun; what is not over then is looked after by the next one. */
 const MAX_TURN_MS = 20_000
-const LOOK_MS = 50
+const LOOK_MS = 10
 
 /** One shard: its store, and the lanes that empty it while the object is awake. An alarm is set as long as anything waits. */
 export function createShard(deps: ShardDeps): Shard {
@@ -61,6 +61,11 @@ export function createShard(deps: ShardDeps): Shard {
     ...{ timer: naps.timer, callTimer: setTimer, maxBytes: MAX_DELIVERY_BYTES },
     // Packing takes turns here, and a delivery is cut within one: it is kept as it is, and packed when it is sent.
     ...{ gzip: (bytes: Uint8Array) => bytes.slice(), pack: createGzipBytes(CompressionStream) },
+    // An object comes and goes with its alarms: what it has learned of the upstream stays.
+    keepsakes: {
+      read: (lane: string) => store.note(`lane ${lane}`),
+      write: (lane: string, text: string) => store.setNote(`lane ${lane}`, text),
+    },
     ...{ budget: createSlicedBudget(gate, clock), tokens: createGateTokens(gate, clock) },
   })
   const cap = createDailyCap({ store, maxEvents: limits.maxEventsPerAccountPerDay, clock })

@@ -1,3 +1,11 @@
+/** How far a breaker is. */
+export interface BreakerState {
+  readonly state: 'closed' | 'clearing' | 'probing'
+  readonly buriedInARow: number
+  readonly refusals: number
+  readonly rests: number
+}
+
 /**
  * Tells single bad events from an upstream that refuses everything (a changed event definition, a wrong mapping):
  * the first are buried, the second must not bury the queue.
@@ -7,7 +15,9 @@
  * - probing: those are sent. Nothing is buried. One acceptance closes the breaker; what was set aside comes back later.
  */
 export interface Breaker {
-  readonly state: 'closed' | 'clearing' | 'probing'
+  readonly state: BreakerState['state']
+  /** What another breaker can go on from. */
+  snapshot(): BreakerState
   /** One event was refused: may it be buried? */
   mayBury(): boolean
   /** Something fresh is there to try, or nothing is left to set aside. */
@@ -27,15 +37,15 @@ const MAX_REST_MS = 900_000
 /** How many events a probe takes at most. */
 export const PROBE_EVENTS = 64
 
-export function createBreaker(): Breaker {
-  let state: Breaker['state'] = 'closed'
-  let buriedInARow = 0
-  let refusals = 0
-  let rests = 0
+const CLOSED: BreakerState = { state: 'closed', buriedInARow: 0, refusals: 0, rests: 0 }
+
+export function createBreaker(from: BreakerState = CLOSED): Breaker {
+  let { state, buriedInARow, refusals, rests } = from
   return {
     get state() {
       return state
     },
+    snapshot: () => ({ state, buriedInARow, refusals, rests }),
     mayBury() {
       if (state !== 'closed') return false
       if (buriedInARow < MAX_BURIED_IN_A_ROW) {

@@ -5,6 +5,7 @@ import type { Forwarder, ForwarderOptions, Timer } from './contract.ts'
 import { createDedupWindow } from './dedup-window.ts'
 import type { HttpDeps } from './http-call.ts'
 import { createLane, type Lane, type LaneOptions } from './lane.ts'
+import type { Keepsakes } from './lane-recall.ts'
 import { createMapper } from './map-event.ts'
 import { createTokenSource, type TokenSource } from './token-source.ts'
 import { setTimer } from './upstream-client.ts'
@@ -18,6 +19,8 @@ export interface ForwarderParts extends ForwarderOptions {
   readonly maxBytes?: number
   /** For calls that end too late. Default: `timer`, which may be one that is only good for naps. */
   readonly callTimer?: Timer
+  /** Where what a lane learns outlives it. Default: nowhere. */
+  readonly keepsakes?: Keepsakes
   /** Default: one of this forwarder's own. */
   readonly budget?: CallBudget
   readonly tokens?: TokenSource
@@ -73,6 +76,7 @@ function createLanes(options: ForwarderParts, timer: Timer, stopped: AbortSignal
   const shared = {
     ...{ store: options.store, log: options.log, random: options.random, owner: options.owner },
     ...{ clock, timer, zuora, budget, gzip, lingerMs, limits },
+    ...(options.keepsakes === undefined ? {} : { keepsakes: options.keepsakes }),
     maxCallsInFlight: upstream.maxCallsInFlight ?? DEFAULT_CALLS_IN_FLIGHT,
     // A step makes at most two token requests and two calls; only then may another process send the same again.
     leaseMs: 4 * timeoutMs + Math.min(timeoutMs, MAX_LEASE_MARGIN_MS),

@@ -7,6 +7,7 @@ import { createConcurrency } from './concurrency.ts'
 import type { LaneState, LaneStats, Timer } from './contract.ts'
 import type { DedupWindow } from './dedup-window.ts'
 import { createFlights } from './flights.ts'
+import { createLaneRecall, type Keepsakes } from './lane-recall.ts'
 import type { Mapped } from './map-event.ts'
 import { createNapper } from './nap.ts'
 import {
@@ -39,6 +40,8 @@ export interface LaneOptions extends Omit<SettleDeps, 'build'> {
   readonly window: DedupWindow
   /** Where this lane's late events go. Absent in the late lane itself. */
   readonly late?: { readonly lane: string; readonly wake: () => void }
+  /** Default: what a lane learns is forgotten with it. */
+  readonly keepsakes?: Keepsakes
   /** The lanes whose pause holds for this one. */
   readonly pausedWith: readonly string[]
 }
@@ -66,25 +69,28 @@ export function createLane(options: LaneOptions): Lane {
   const memory: LaneMemory = {
     ...{ breaker: createBreaker(), concurrency: createConcurrency(isOrdered ? 1 : options.maxCallsInFlight) },
     ...{ failures: 0, round: 0, maxBytes: limits.maxBytes, learnedMaxBytes: limits.maxBytes },
-    ...{ calls: 0, accepted: 0, buried: 0 },
+    ...{ wasPaused: false, calls: 0, accepted: 0, buried: 0 },
   }
   const build: BuildDelivery = (events) =>
     buildDelivery(events, { map, gzip, limits, learnedMaxBytes: memory.learnedMaxBytes })
   const settleDeps: SettleDeps = { ...options, build }
+  const recall = createLaneRecall({ lane, memory, clock, keepsakes: options.keepsakes })
   const napper = createNapper(timer)
   const flights = createFlights({ clock, onLanding: () => napper.wake() })
   let shown: { state: LaneState; reason?: string; resumesAtMs?: number } = { state: 'stopped' }
   let hasLingered = false
-  let wasPaused = false
   let isStopping = false
   let claims = 0
   let parked = 0
   let running: Promise<void> | undefined
 
   async function run(): Promise<void> {
+    let kept = await recall.recall().catch(afterError)
     while (!isStopping) {
       napper.forget()
-      const rest = flights.rest() ?? (await step().catch(afterError))
+      const rest = kept ?? flights.rest() ?? (await step().catch(afterError))
+      kept = undefined
+      await recall.remember(rest).catch((error: unknown) => log('error', 'lane_failed', { lane, error }))
       if (rest.ms <= 0) continue
       show(rest)
       await napper.nap(rest.ms, rest.wakeable)
@@ -151,8 +157,8 @@ export function createLane(options: LaneOptions): Lane {
       .map((name) => find(name)?.paused?.reason)
       .find((why) => why !== undefined)
     // Resuming says that the cause is mended: refused events may be buried again.
-    if (pause === undefined && wasPaused) memory.breaker = createBreaker()
-    wasPaused = pause !== undefined
+    if (pause === undefined && memory.wasPaused) memory.breaker = createBreaker()
+    memory.wasPaused = pause !== undefined
     return { waiting: own?.waiting ?? 0, others: (own?.inDelivery ?? 0) - flights.rows(), pause }
   }
 

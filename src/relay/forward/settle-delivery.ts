@@ -6,7 +6,7 @@ import type { Verdict } from './classify.ts'
 import type { Concurrency } from './concurrency.ts'
 import type { LaneState } from './contract.ts'
 
-/** What a lane learns while it runs; forgotten at a restart. */
+/** What a lane learns while it runs; forgotten at a restart, unless it has keepsakes. */
 export interface LaneMemory {
   breaker: Breaker
   readonly concurrency: Concurrency
@@ -17,6 +17,8 @@ export interface LaneMemory {
   /** The environment's limit. */
   readonly maxBytes: number
   learnedMaxBytes: number
+  /** The operator had the lane paused when it was looked at last. */
+  wasPaused: boolean
   calls: number
   accepted: number
   buried: number
