@@ -43,6 +43,9 @@ export function nodeParts({ folder, outbox, ...given }: NodePartsOptions): NodeP
   }
 }
 
+/** Names to try before an agent does without a lock. */
+const MAX_NAMES = 5
+
 interface Within {
   readonly name: string
   readonly runtime: NodeRuntime
@@ -55,7 +58,7 @@ function openWithin(folder: string, { name, runtime, watch, locksFolder }: Withi
   const spell = createSpell(runtime, watch)
   const primary = joinNodeOutbox({
     ...{ folder, name, random, clock, monotonic },
-    holdLeases: () => holdLeases(locksFolder, random()),
+    holdLeases: () => holdLeases(locksFolder, random),
     onFailed: (error) => spell.begin('opening', error),
     onOpened: () => spell.end('opening'),
     onDamaged: (error) => spell.tell(error),
@@ -68,17 +71,22 @@ function openWithin(folder: string, { name, runtime, watch, locksFolder }: Withi
 }
 
 /** Undefined where there can be no locks: then leases end with their time. */
-function holdLeases(folder: string, own: string): HeldLeases | undefined {
+function holdLeases(folder: string, random: () => string): HeldLeases | undefined {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     sweepFileLocks(folder)
-    const lock = takeFileLock(lockPath(folder, own))
-    if (!lock) return undefined
-    const isAlive = (holder: string) => isFileLockHeld(lockPath(folder, holder))
-    return { holders: { own, isAlive }, release: () => lock.release() }
+    for (let tries = 0; tries < MAX_NAMES; tries++) {
+      const own = random()
+      const lock = takeFileLock(lockPath(folder, own))
+      // Another process that sweeps had it for a moment.
+      if (!lock) continue
+      const isAlive = (holder: string) => isFileLockHeld(lockPath(folder, holder))
+      return { holders: { own, isAlive }, release: () => lock.release() }
+    }
   } catch {
-    return undefined
+    // The file system has no such locks.
   }
+  return undefined
 }
 
 type Trouble = 'opening' | 'storing'

@@ -1,7 +1,6 @@
 import { existsSync, readdirSync, statSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { pathToFileURL } from 'node:url'
 import { troubleOf } from './errors.ts'
 
 /** A lock in hand. */
@@ -22,7 +21,7 @@ const MAX_TRIES = 20
  */
 export function takeFileLock(path: string): FileLock | undefined {
   for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const db = lockedDatabase(path, 'rwc')
+    const db = lockedDatabase(path)
     if (!db) return undefined
     // Removed by a sweep that came first: a lock on a file that nobody finds is none.
     if (existsSync(path)) return lockOf(db, path)
@@ -35,9 +34,9 @@ export function takeFileLock(path: string): FileLock | undefined {
 export function isFileLockHeld(path: string): boolean {
   const before = inodeOf(path)
   if (before === undefined) return false
-  const db = lockedDatabase(path, 'rw')
+  const db = lockedDatabase(path)
   if (!db) return inodeOf(path) !== undefined
-  // Not if it is a new file by now: that one may be held.
+  // Not if it is another file by now: that one may be held.
   if (inodeOf(path) === before) lockOf(db, path).release()
   else db.close()
   return false
@@ -45,22 +44,25 @@ export function isFileLockHeld(path: string): boolean {
 
 /** Removes the files of locks whose holders have died. */
 export function sweepFileLocks(folder: string): void {
-  for (const name of readdirSync(folder)) isFileLockHeld(join(folder, name))
+  for (const name of readdirSync(folder)) {
+    try {
+      isFileLockHeld(join(folder, name))
+    } catch {
+      // Not one of ours.
+    }
+  }
 }
 
-/** Undefined while somebody else holds it, or, for mode rw, when there is no such file. */
-function lockedDatabase(path: string, mode: 'rw' | 'rwc'): DatabaseSync | undefined {
-  const url = pathToFileURL(path)
-  url.search = `mode=${mode}`
-  let db: DatabaseSync | undefined
+/** Undefined while somebody else holds it. Makes the file when it is missing. */
+function lockedDatabase(path: string): DatabaseSync | undefined {
+  const db = new DatabaseSync(path)
   try {
-    db = new DatabaseSync(url, { timeout: 0 })
-    // Or a journal file would come and go beside it.
-    db.exec('PRAGMA journal_mode = MEMORY; BEGIN IMMEDIATE')
+    // In memory, or a journal file would come and go beside it.
+    db.exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = MEMORY; BEGIN IMMEDIATE')
     return db
   } catch (error) {
-    db?.close()
-    if (troubleOf(error) === 'busy' || (mode === 'rw' && !existsSync(path))) return undefined
+    db.close()
+    if (troubleOf(error) === 'busy') return undefined
     throw error
   }
 }

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Outbox } from '../../src/outbox/contract.ts'
 import { type NodeOutboxDeps, openNodeOutbox, outboxPath } from '../../src/outbox/node/open.ts'
@@ -126,6 +127,24 @@ describe('a folder that cannot be used', () => {
     await outbox.close()
     await expect(outbox.append(one.group(events(1)))).rejects.toMatchObject({ code: 'closed' })
     await expect(outbox.totals()).rejects.toMatchObject({ code: 'closed' })
+  })
+})
+
+describe('another process that is stopped in the middle of a write', () => {
+  test('costs one wait, not one for each call; then everything goes on', async () => {
+    let nowMs = 0
+    const outbox = open({ monotonic: () => nowMs })
+    const holder = new DatabaseSync(outboxPath(folder, 'usage'))
+    holder.exec('BEGIN IMMEDIATE')
+    const busy = { code: 'outbox_unavailable', detail: { trouble: 'busy' } }
+    await expect(outbox.append(one.group(events(1)))).rejects.toMatchObject(busy)
+    const prepare = vi.spyOn(DatabaseSync.prototype, 'exec')
+    for (let n = 0; n < 100; n++) await expect(outbox.append(one.group(events(1)))).rejects.toMatchObject(busy)
+    expect(prepare, 'nobody asks the database').not.toHaveBeenCalled()
+    prepare.mockRestore()
+    holder.close()
+    nowMs += 5_000
+    expect(await outbox.append(one.group(events(1)))).toBe('process')
   })
 })
 

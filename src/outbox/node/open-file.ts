@@ -42,9 +42,9 @@ export function openOutboxFile(path: string, monotonic: () => number): OutboxFil
   const isNew = !existsSync(path)
   // SQLite gives its log the mode of the database, so the mode is set before anything is written.
   if (isNew) createPrivately(path)
-  const file = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS })
+  const file = new DatabaseSync(path)
   try {
-    file.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
+    file.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
       PRAGMA wal_autocheckpoint = ${LOG_PAGES}; PRAGMA journal_size_limit = ${MAX_IDLE_LOG_BYTES};
       PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON`)
     if (isNew) syncFolder(folder)

@@ -16,6 +16,11 @@ export interface SelfOpeningOptions {
 
 /** How long a failure to open stands before the next call tries again. */
 const RETRY_MS = 1_000
+/**
+ * How long calls fail at once after one that waited in vain for another process, which may be stopped in the middle of a
+ * write: each wait stops the whole program.
+ */
+const BUSY_MS = 5_000
 
 /**
  * An outbox that is opened by its first call, and again by a later one when that failed, when its file turned out to be
@@ -26,8 +31,11 @@ export function selfOpening({ open, isInPlace, monotonic, onFailed, onOpened }: 
   let failure: { readonly error: MetertapError; readonly untilMs: number } | undefined
   let isClosed = false
   let isDamaged = false
+  let busy: { readonly error: unknown; readonly untilMs: number } | undefined
 
   function opened(): Outbox {
+    if (busy && monotonic() < busy.untilMs) throw busy.error
+    busy = undefined
     if (current) return current
     if (isClosed) throw new MetertapError('closed', 'The outbox is closed. Create a new agent.')
     if (failure && monotonic() < failure.untilMs) throw failure.error
@@ -36,7 +44,8 @@ export function selfOpening({ open, isInPlace, monotonic, onFailed, onOpened }: 
       isDamaged = false
     } catch (error) {
       const known = failure
-      failure = { error: error as MetertapError, untilMs: monotonic() + RETRY_MS }
+      const waitMs = troubleIn(error) === 'busy' ? BUSY_MS : RETRY_MS
+      failure = { error: error as MetertapError, untilMs: monotonic() + waitMs }
       if (!known) onFailed(failure.error)
       throw error
     }
@@ -57,7 +66,9 @@ export function selfOpening({ open, isInPlace, monotonic, onFailed, onOpened }: 
     try {
       return await call(outbox)
     } catch (error) {
-      if (isDamage(error)) {
+      const trouble = troubleIn(error)
+      if (trouble === 'busy') busy = { error, untilMs: monotonic() + BUSY_MS }
+      if (trouble === 'damaged') {
         isDamaged ||= current === outbox
         lose(outbox)
       }
@@ -92,6 +103,6 @@ export function selfOpening({ open, isInPlace, monotonic, onFailed, onOpened }: 
   }
 }
 
-function isDamage(error: unknown): boolean {
-  return error instanceof MetertapError && error.detail.trouble === 'damaged'
+function troubleIn(error: unknown): unknown {
+  return error instanceof MetertapError ? error.detail.trouble : undefined
 }
