@@ -3,6 +3,7 @@ import { BridgeHost } from '../bridge/host.ts'
 import { serveIpc } from '../bridge/ipc.ts'
 import { createSenderCheck } from '../bridge/origins.ts'
 import type { Outbox } from '../outbox/contract.ts'
+import { sealed } from '../outbox/core/seal.ts'
 import type { Runtime } from '../runtime/contract.ts'
 import { electronRuntime } from '../runtime/electron.ts'
 import { MetertapError } from '../wire/errors.ts'
@@ -52,6 +53,7 @@ export function startElectronMain(options: ElectronMainOptions, parts: ElectronM
   const host = new BridgeHost({
     ...{ ...settings, ...runtime, limits, rights, outbox, sending: accounts },
     meters: new Set(settings.meters.keys()),
+    seal: sealed,
     accountOf: (sender) => {
       const tag = askAccount(options.accountOf ?? (() => account), sender)
       // What waits of it from earlier runs goes on now.

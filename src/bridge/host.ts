@@ -1,4 +1,4 @@
-import type { Outbox, SenderNews } from '../outbox/contract.ts'
+import type { Outbox, Segment, SenderNews } from '../outbox/contract.ts'
 import { MetertapError } from '../wire/errors.ts'
 import { answerAsk } from './asks.ts'
 import type {
@@ -51,6 +51,8 @@ export interface BridgeHostOptions {
   readonly monotonic: () => number
   readonly setTimer: (callback: () => void, delayMs: number) => () => void
   readonly utf8Length: (text: string) => number
+  /** Marks a segment whose text was checked. */
+  readonly seal: (segment: Segment) => Segment
   readonly holdStream: (stream: string) => () => void
   readonly onRefused: (refusal: BridgeRefusal) => void
   readonly onError: (error: unknown) => void

@@ -34,6 +34,8 @@ const segment = z.strictObject({
   count: count.check(z.gte(1)),
   bytes: z.number(),
   body: z.string(),
+  /** The page's own: read over. */
+  seal: z.optional(z.number()),
 })
 const rollup = z.strictObject({ stream, seq: count, accountTag, event: z.string(), closesAtMs: time })
 const group = z.strictObject({
@@ -80,7 +82,8 @@ export function readRequest(message: unknown): BridgeRequest {
 /** Optional fields are there or not, but never undefined. */
 function tidy({ head, rollups = [], closed = [], segments, strict }: z.infer<typeof group>): AppendGroup {
   const { dropped = {}, ...rest } = head
-  return { head: { ...rest, dropped }, segments, strict, rollups, closed }
+  const unsealed = segments.map(({ stream, first, count, bytes, body }) => ({ stream, first, count, bytes, body }))
+  return { head: { ...rest, dropped }, segments: unsealed, strict, rollups, closed }
 }
 
 function placeOf(issue: { readonly path: readonly PropertyKey[] } | undefined): string {

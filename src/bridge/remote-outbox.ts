@@ -42,11 +42,15 @@ export function createRemoteOutbox(deps: RemoteOutboxDeps): RemoteOutbox {
     return answer.value
   }
 
+  /** What must not get lost waits for a main process that is not there yet. */
+  const welcomed = Promise.withResolvers<Welcome>()
+  void welcomed.promise.then(deps.onWelcome)
+
   const pipe = new AppendPipe({
     setTimer,
     onSilence,
     // Said at every start from the front, so that it is the first word even after a main process that was not there yet.
-    greet: () => ask({ kind: 'hello' }).then(deps.onWelcome),
+    greet: () => ask({ kind: 'hello' }).then(welcomed.resolve),
     send: (request) => call({ kind: 'append', ...request }),
   })
 
@@ -55,12 +59,12 @@ export function createRemoteOutbox(deps: RemoteOutboxDeps): RemoteOutbox {
     durability: 'process',
     append: (group: AppendGroup): Promise<Durability> => pipe.append(group),
     flush: () => ask({ kind: 'flush' }),
-    pause: (_tag, reason) => ask({ kind: 'pause', reason }),
-    resume: (_tag, reason) => ask({ kind: 'resume', reason }),
+    pause: (_tag, reason) => welcomed.promise.then(() => ask({ kind: 'pause', reason })),
+    resume: (_tag, reason) => welcomed.promise.then(() => ask({ kind: 'resume', reason })),
     purge: () => ask({ kind: 'purge' }),
     // The main process sees for itself how much has to go.
     dropOldest: () => ask({ kind: 'make-room' }),
-    news: () => ask({ kind: 'news' }),
+    news: () => welcomed.promise.then(() => ask({ kind: 'news' })),
     totals: () => ask({ kind: 'totals' }),
     streams: async () => (await ask({ kind: 'streams' })).map((each): StreamSummary => ({ ...each, accountTag: '' })),
     deadLetters: async () =>

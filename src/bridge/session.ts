@@ -1,4 +1,4 @@
-import type { AppendGroup, Durability, Outbox } from '../outbox/contract.ts'
+import type { AppendGroup, Durability, Outbox, Segment } from '../outbox/contract.ts'
 import { MetertapError } from '../wire/errors.ts'
 import { checkTexts } from './check-texts.ts'
 import type { AppendAnswer, AppendRequest, BridgeSender, Outcome } from './contract.ts'
@@ -17,6 +17,8 @@ export interface SessionOptions {
   readonly room: DiskRoom
   readonly outbox: () => Promise<Outbox>
   readonly utf8Length: (text: string) => number
+  /** Marks a segment whose text was checked. */
+  readonly seal: (segment: Segment) => Segment
   /** False for a stream that is not this session's to write. */
   readonly mayOwn: (stream: string) => boolean
   /** Says to all processes that the owner of the stream's roll-ups lives; gives the function that ends it. */
@@ -126,6 +128,7 @@ export class Session {
     const { accountTag } = this.#options
     return {
       ...group,
+      segments: group.segments.map(this.#options.seal),
       head: { ...group.head, accountTag },
       rollups: (group.rollups ?? []).map((rollup) => ({ ...rollup, accountTag })),
     }

@@ -191,6 +191,15 @@ describe('what may be stored', () => {
     expect((await world.outbox.totals()).bytes).toBe(event(1).length)
   })
 
+  it('a page’s seal is not believed', async () => {
+    const body = event(1)
+    const { outcome, world } = await judge({ segments: [{ stream, first: 0, count: 1, bytes: 1, body, seal: 7 }] })
+    expect(outcome).toMatchObject({ ok: true })
+    const claim = await world.outbox.claim({ accountTag: '', maxBytes: 1e6, maxEvents: 10, nowMs: 0, leaseMs: 0 })
+    expect(claim?.segments).toMatchObject([{ body }])
+    expect(claim?.segments[0]?.seal).not.toBe(7)
+  })
+
   it('the disk has an end: reject-new refuses, drop-oldest gives up the same account’s oldest', async () => {
     const fill = async (overflow: 'reject-new' | 'drop-oldest') => {
       const world = await electronWorld({ maxOutboxBytes: 2_000, overflow, accountOf: ({ id }) => `account-${id}` })

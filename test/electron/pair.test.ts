@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import { startElectronMain } from '../../src/agent/electron-main.ts'
+import { startElectronPage } from '../../src/agent/electron-renderer.ts'
+import { createMemoryOutbox } from '../../src/outbox/memory/open.ts'
 import { calls } from '../support/agent-world.ts'
 import { electronWorld } from '../support/electron-world.ts'
 import { failure, settle } from '../support/fake-clock.ts'
+import { FakeElectron } from '../support/fake-electron.ts'
 
 describe('a page and its main process', () => {
   it('the receipt crosses: durable once the main process has stored it, and the event arrives once', async () => {
@@ -90,8 +94,31 @@ describe('a page and its main process', () => {
     expect(isStored).toBe(false)
   })
 
+  it('and does then what it was asked before', async () => {
+    const world = await electronWorld()
+    const late = new FakeElectron('/nowhere')
+    const window = late.openWindow()
+    const agent = startElectronPage({ meters: [calls] }, { port: window.port, runtime: world.runtime })
+    const { durable, id } = agent.record(calls, { n: 1 })
+    agent.pause('consent')
+    await world.clock.advance(2_000)
+    const main = startElectronMain(
+      {
+        ...{ app: late.app, ipcMain: late.ipcMain, relay: 'https://relay.test', meters: [calls] },
+        ...{ allowedOrigins: ['app://acme'], token: () => 'token-1' },
+      },
+      { runtime: world.runtime, openOutbox: () => createMemoryOutbox({ random: () => 'device-2' }) },
+    )
+    await world.clock.advance(60_000)
+    await durable
+    expect(main.stats().pausedBy).toEqual(['consent'])
+    expect(world.relay.ids).toEqual([])
+    agent.resume('consent')
+    await world.clock.advance(1_000)
+    expect(world.relay.ids).toEqual([id])
+  })
+
   it('a page without the preload script hears what to do', async () => {
-    const { startElectronPage } = await import('../../src/agent/electron-renderer.ts')
     const world = await electronWorld()
     const error = await failure(() =>
       startElectronPage({ meters: [calls] }, { port: undefined, runtime: world.runtime }),
