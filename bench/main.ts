@@ -1,7 +1,7 @@
 /**
  * The claims of the README as commands.
  *
- *   npm run bench -- <agent|peers|relay|wire|size|profile> [--quick] [--rounds N] [--only TEXT] [--json FILE] [--charts FOLDER]
+ *   npm run bench -- <agent|peers|relay|scale|wire|size|profile> [--quick] [--rounds N] [--only TEXT] [--json FILE] [--charts FOLDER]
  *
  * The report goes to stdout, progress to stderr. Charts are written by the full form to bench/charts, or by either form
  * to a folder that is named.
@@ -18,10 +18,11 @@ import { load, machineFacts } from './harness/machine.ts'
 import { chartSvg } from './harness/svg.ts'
 import { peersBench } from './peers/bench.ts'
 import { relayBench } from './relay/bench.ts'
+import { scaleBench } from './scale/bench.ts'
 import { sizeBench } from './size/bench.ts'
 import { wireBench } from './wire/bench.ts'
 
-const BENCHES: readonly Bench[] = [agentBench, peersBench, relayBench, wireBench, sizeBench, profileBench]
+const BENCHES: readonly Bench[] = [agentBench, peersBench, relayBench, scaleBench, wireBench, sizeBench, profileBench]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -1,18 +1,18 @@
 /**
  * The relay as it is: tokens, validation, de-duplication, durable commits; only its rate limits are out of the way.
- * Usage: serve-relay.ts <database> [<upstream origin>]; without an upstream it forwards nothing.
+ * Usage: serve-relay.ts <a file, or postgres://…> [<upstream origin>]; without an upstream it forwards nothing.
  */
 import { createRelay, type RelayConfig } from '../../src/relay.ts'
 import { benchRequests } from '../subjects/meter.ts'
 import { ADMIN_KEY, GRANT_KEY_ID, GRANT_SECRET, PUBLIC_URL, UPSTREAM_CLIENT, UPSTREAM_METER } from './contract.ts'
 
-const [sqlite = '', upstream] = process.argv.slice(2)
+const [database = '', upstream] = process.argv.slice(2)
 const PLENTY = 10_000_000
 
 const config: RelayConfig = {
   publicUrl: PUBLIC_URL,
   listen: { port: 0 },
-  store: { sqlite },
+  store: database.startsWith('postgres:') ? { postgres: database } : { sqlite: database },
   meters: [
     {
       meter: benchRequests,

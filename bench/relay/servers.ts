@@ -17,7 +17,7 @@ export interface Running extends Listening {
 /** The bench's programs, started on demand, with one folder for their databases. */
 export interface Servers {
   start(name: ServerName): Promise<Running>
-  /** A relay on the named database; with an upstream it forwards. */
+  /** A relay on the named file, or on postgres://…; with an upstream it forwards. */
   startRelay(database: string, upstream?: string): Promise<Running>
   load(order: LoadOrder): Promise<LoadResult>
   close(): Promise<void>
@@ -34,7 +34,10 @@ export async function openServers(): Promise<Servers> {
     return { ...(await child.ask()), pid: child.pid, stop: child.stop }
   }
   const startRelay: Servers['startRelay'] = (database, upstream) =>
-    launch('serve-relay.ts', [join(folder, database), ...(upstream === undefined ? [] : [upstream])])
+    launch('serve-relay.ts', [
+      /^postgres:/.test(database) ? database : join(folder, database),
+      ...(upstream === undefined ? [] : [upstream]),
+    ])
   return {
     startRelay,
     start(name) {

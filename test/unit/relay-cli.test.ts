@@ -361,6 +361,7 @@ describe('the command line', () => {
       port: undefined,
       adminPort: undefined,
       log: 'plain',
+      workers: 1,
     })
     expect(parseCommand(['relay', '-c', 'a.mjs', '-p', '0', '--admin-port', '1', '--log', 'json'])).toEqual({
       kind: 'relay',
@@ -368,6 +369,7 @@ describe('the command line', () => {
       port: 0,
       adminPort: 1,
       log: 'json',
+      workers: 1,
     })
   })
 
