@@ -9,7 +9,7 @@ export interface LoaderOptions<T> extends BackoffOptions {
 }
 
 const NOT_LOADED =
-  'The part of the agent that sends could not be loaded. What is recorded is stored all the same; the next try follows by itself. Is its file served, and does the page’s Content-Security-Policy allow it?'
+  'The code that sends could not be loaded; events are stored, and it is tried again. Is its file served, and allowed by the page’s Content-Security-Policy?'
 
 /** Fetches code that is not needed to record, again and again if need be. */
 export class Loader<T> implements Later<T> {

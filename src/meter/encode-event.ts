@@ -9,65 +9,60 @@ const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
 const MAX_TIME_MS = 8_640_000_000_000_000
 const MAX_KEY_LENGTH = 200
 
-function refuse(meter: string, path: string, what: string): never {
-  const text = `Meter "${meter}": ${path} is ${what}, which an event cannot hold. Convert it before record().`
-  throw new MetertapError('not_json', text, { meter, path })
+/** What an event cannot hold, and where: `.a[0].b`. */
+interface Fault {
+  readonly path: string
+  readonly what: string
 }
 
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null
+  return prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
-function checkObject(meter: string, value: object, path: string, depth: number): void {
-  if (depth >= MAX_DEPTH) refuse(meter, path, `nested more than ${MAX_DEPTH} deep or refers to itself`)
+function faultIn(value: object, depth: number): Fault | undefined {
+  if (depth >= MAX_DEPTH) return { path: '', what: `nested more than ${MAX_DEPTH} deep or refers to itself` }
   const { toJSON } = value as { toJSON?: unknown }
-  if (typeof toJSON === 'function') {
-    // An invalid Date turns itself into null.
-    const json: unknown = value instanceof Date ? value.getTime() : toJSON.call(value, '')
-    checkJson(meter, json, path, depth + 1)
-    return
-  }
+  // An invalid Date turns itself into null.
+  if (typeof toJSON === 'function') return faultOf(value instanceof Date ? +value : toJSON.call(value, ''), depth + 1)
   if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) checkJson(meter, value[i], `${path}[${i}]`, depth + 1)
-    return
+    for (let i = 0; i < value.length; i++) {
+      const fault = faultOf(value[i], depth + 1)
+      if (fault) return { ...fault, path: `[${i}]${fault.path}` }
+    }
+    return undefined
   }
-  if (!isPlain(value)) refuse(meter, path, `a ${value.constructor?.name ?? 'special object'}`)
+  if (!isPlain(value)) return { path: '', what: `a ${value.constructor?.name ?? 'special object'}` }
   for (const key of Object.keys(value)) {
-    if (FORBIDDEN_KEYS.has(key)) refuse(meter, path, `an object with the key "${key}"`)
+    if (FORBIDDEN_KEYS.has(key)) return { path: '', what: `an object with the key "${key}"` }
     const field = (value as Record<string, unknown>)[key]
-    if (field !== undefined) checkJson(meter, field, `${path}.${key}`, depth + 1)
+    const fault = field === undefined ? undefined : faultOf(field, depth + 1)
+    if (fault) return { ...fault, path: `.${key}${fault.path}` }
   }
-}
-
-/** Whether checkJson() would find nothing, for the usual case: told without making the path of every field. */
-function isPlainJson(value: unknown, depth: number): boolean {
-  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return true
-  if (typeof value === 'number') return Number.isFinite(value)
-  if (typeof value !== 'object' || depth >= MAX_DEPTH || Array.isArray(value)) return false
-  if (Object.getPrototypeOf(value) !== Object.prototype || 'toJSON' in value) return false
-  for (const key in value) {
-    const field: unknown = (value as Record<string, unknown>)[key]
-    if (FORBIDDEN_KEYS.has(key) || (field !== undefined && !isPlainJson(field, depth + 1))) return false
-  }
-  return true
+  return undefined
 }
 
 /** JSON.stringify is silent about what it cannot hold (NaN becomes null, a Map {}); a bill must not be. */
-function checkJson(meter: string, value: unknown, path: string, depth: number): void {
+function faultOf(value: unknown, depth: number): Fault | undefined {
   switch (typeof value) {
     case 'string':
     case 'boolean':
-      return
+      return undefined
     case 'number':
-      if (!Number.isFinite(value)) refuse(meter, path, String(value))
-      return
+      return Number.isFinite(value) ? undefined : { path: '', what: String(value) }
     case 'object':
-      if (value !== null) checkObject(meter, value, path, depth)
-      return
+      return value === null ? undefined : faultIn(value, depth)
     default:
-      refuse(meter, path, value === undefined ? 'undefined' : `a ${typeof value}`)
+      return { path: '', what: value === undefined ? 'undefined' : `a ${typeof value}` }
   }
+}
+
+function checkJson(meter: string, data: unknown): void {
+  const fault = faultOf(data, 0)
+  if (!fault) return
+  const path = `data${fault.path}`
+  const text = `Meter "${meter}": ${path} is ${fault.what}, which an event cannot hold. Convert it before record().`
+  throw new MetertapError('not_json', text, { meter, path })
 }
 
 /**
@@ -83,7 +78,7 @@ export function validateData(meter: Meter, data: unknown): unknown {
     throw new MetertapError('async_schema', text, { meter: meter.name })
   }
   if (!result.issues) {
-    if (!isPlainJson(result.value, 0)) checkJson(meter.name, result.value, 'data', 0)
+    checkJson(meter.name, result.value)
     return result.value
   }
   const issues = result.issues.slice(0, 5).map(({ message, path }) => {
