@@ -56,12 +56,15 @@ test.each([
   expect(entry).toHaveProperty(name, expect.any(Function))
 })
 
-test('importing the agent for Node listens to nothing and opens nothing', async () => {
+test.each([
+  ['Node', () => import('../../src/node.ts')],
+  ['Electron’s main process', () => import('../../src/electron-main.ts')],
+])('importing the agent for %s listens to nothing and opens nothing', async (_, load) => {
   const listeners = () => process.eventNames().map((name) => [name, process.listenerCount(name)])
   const before = listeners()
   const opened = vi.spyOn((await import('node:sqlite')).default, 'DatabaseSync')
   const touched = await touchedDuring(async () => {
-    const { createAgent, defineMeter } = await import('../../src/node.ts')
+    const { createAgent, defineMeter } = await load()
     expect([typeof createAgent, typeof defineMeter]).toEqual(['function', 'function'])
   })
   expect(touched).toEqual([])
