@@ -136,6 +136,21 @@ test(`workerd killed ${KILLS} times under load: each acknowledged event is bille
   expectBilledOnce(zuora, agents, await settled(edge))
 }, 600_000)
 
+test('what waits when workerd is killed is sent by an alarm of the next one, though nobody calls it', async () => {
+  const zuora = await startUpstream([{ kind: 'status', status: 503 }])
+  const edge = keep(createMortalEdge(join(folder, 'edge'), zuora.url))
+  await edge.start().listens
+  await sendTraffic(edge, makeTraffic({ accounts: 4, batches: 2 }))
+  const { received, deduplicated } = (await edge.totals()) as { [name: string]: number }
+  await edge.kill()
+  expect(zuora.ledger.totals('calls').billable).toBe(0)
+  zuora.faults.clear()
+  await edge.start().listens
+  const expected = (received as number) - (deduplicated as number)
+  await expect.poll(() => zuora.ledger.totals('calls').billable, { timeout: 200_000, interval: 200 }).toBe(expected)
+  expect(zuora.ledger.totals('calls')).toMatchObject({ duplicates: 0 })
+}, 240_000)
+
 function expectBilledOnce(zuora: ZuoraStandIn, agents: readonly TirelessAgent[], totals: Record<string, number>): void {
   const ids = agents.flatMap(({ plain, keyed }) => [...plain, ...keyed.values()])
   expect(ids.length).toBeGreaterThan(0)

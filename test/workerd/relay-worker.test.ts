@@ -62,7 +62,7 @@ describe('a Worker that is not set up right', () => {
 
   test.each([
     [{ shards: 0 }, 'shards'],
-    [{ shards: 257 }, 'shards'],
+    [{ shards: 129 }, 'shards'],
     [{ lingerMs: -1 }, 'lingerMs'],
     [{ limits: { maxEventBytes: 2 ** 21 } }, 'limits.maxEventBytes'],
     [{ store: { sqlite: 'x.db' } }, 'store'],

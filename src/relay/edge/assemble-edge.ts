@@ -86,7 +86,11 @@ export async function assembleEdge(deps: EdgeDeps): Promise<EdgeApps> {
   })
   const forwarder = {
     wake: async (lane?: string) => await Promise.all(shards.map((shard) => shard.wake(lane))),
-    stats: async () => (await Promise.all(shards.map((shard) => shard.stats()))).flat(),
+    // A lane has its own way in each shard, so it stands here once for each.
+    stats: async () => {
+      const lists = await Promise.all(shards.map((shard) => shard.stats()))
+      return lists.flatMap((list, shard) => list.map((lane) => ({ ...lane, shard })))
+    },
   }
   const adminApp =
     admin === undefined

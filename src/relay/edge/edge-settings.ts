@@ -6,7 +6,7 @@ import { type RelaySettings, resolveConfig } from '../config/resolve-config.ts'
 export interface RelayWorkerOptions extends Omit<RelayConfig, 'store' | 'listen' | 'admin' | 'reconcileEveryHours'> {
   /**
    * Durable Objects that take and forward events, by account; each takes some thousand events a second. Fixed for good
-   * with the first request: an account's streams are known to its own shard only. Default 4, at most 256.
+   * with the first request: an account's streams are known to its own shard only. Default 4, at most 128.
    */
   readonly shards?: number
   /** How long a small backlog waits for more before it is sent, ms; shards send apart from one another. Default 1,000. */
@@ -20,7 +20,8 @@ export interface EdgeSettings extends RelaySettings {
 }
 
 const DEFAULT_SHARDS = 4
-const MAX_SHARDS = 256
+/** The operator's requests ask every shard up to four things, and a Worker's request has 1,000 subrequests. */
+const MAX_SHARDS = 128
 const DEFAULT_LINGER_MS = 1_000
 const MAX_LINGER_MS = 60_000
 /** A row of a Durable Object has 2 MB, and a character of an event up to three bytes. */
