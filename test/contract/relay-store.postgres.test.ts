@@ -191,6 +191,68 @@ describe('PostgreSQL store, many on one database', { timeout: 60_000 }, () => {
     expect(await parts('chunks')).toEqual([(last as number) - 2, (last as number) - 1, last])
   })
 
+  test('a value that the database cannot hold costs its neighbours nothing', async () => {
+    const store = open()
+    const lists = [{ device: 'd1' }, { device: 'd\0' }, { device: 'd3' }]
+    const results = await Promise.allSettled(lists.map((who, n) => store.accept(request(events(n, n), who))))
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect((results[1] as PromiseRejectedResult).reason).toMatchObject({ code: 'internal' })
+    expect(await store.totals()).toMatchObject({ received: 2 })
+    expect(await verify()).toEqual([])
+  })
+
+  test('is refused where it cannot work, and the address is not told', async () => {
+    const wrong = server.url.replace('secret@', 'private@')
+    const error = await open({ url: wrong })
+      .check()
+      .catch((caught: unknown) => caught)
+    expect(error).toMatchObject({ code: 'bad_option', message: expect.stringContaining('METERTAP_POSTGRES_URL') })
+    expect(JSON.stringify([error, String(error), String((error as Error).cause)])).not.toContain('private')
+    await expect(open({ url: 'postgres://u:p@127.0.0.1:1/x' }).check()).rejects.toMatchObject({ code: 'internal' })
+    const store = open()
+    await store.check()
+    await expect(store.backup('/tmp/x')).rejects.toMatchObject({ message: expect.stringContaining('pg_dump') })
+    await server.query(`UPDATE "${schema}".version SET version = 99`)
+    await expect(open().check()).rejects.toMatchObject({
+      code: 'bad_option',
+      message: expect.stringContaining('newer'),
+    })
+    await expect(verify()).rejects.toMatchObject({ code: 'bad_option' })
+  })
+
+  test('a server that ends in the middle of work: what was acknowledged is there, the rest can be sent again', async () => {
+    const two = [open(), open()]
+    await Promise.all(two.map((store) => store.check()))
+    const acknowledged = new Set<number>()
+    let failures = 0
+    let isOver = false
+    const send = async (n: number): Promise<void> => {
+      try {
+        await two[n % 2]?.accept(request(events(10 * n, 10 * n + 9), { streams: [] }))
+        acknowledged.add(n)
+      } catch (error) {
+        expect(error).toMatchObject({ name: 'MetertapError', code: 'internal' })
+        failures++
+      }
+    }
+    const restarting = server.restart(200).finally(() => {
+      isOver = true
+    })
+    let sent = 0
+    while (!isOver || sent % 2) {
+      await Promise.all([send(sent), send(sent + 1)])
+      sent += 2
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    await restarting
+    expect(failures).toBeGreaterThan(0)
+    const [row] = (await two[0]?.ledger({ stream: S1 })) ?? []
+    expect(row?.received).toBeGreaterThanOrEqual(10 * acknowledged.size)
+    for (let n = 0; n < sent; n++) await two[n % 2]?.accept(request(events(10 * n, 10 * n + 9)))
+    expect(await drain(two[1] as RelayStore)).toHaveLength(10 * sent)
+    expect(await verify()).toEqual([])
+  })
+
   test('relies on no session: no lock and no prepared statement outlives its transaction', async () => {
     const store = open({ maxConnections: 1 })
     await store.accept(request([event(0, { idempotencyKey: 'a' })]))

@@ -32,6 +32,8 @@ export interface DatabaseOptions {
 const CONNECT_TIMEOUT_MS = 5_000
 const IDLE_MS = 30_000
 const READ_TIMEOUT_MS = 60_000
+/** The server ends a statement by itself; this long after that it has become silent. */
+const SILENCE_MS = 5_000
 const STATEMENT_TIMEOUT_MS = 30_000
 const LOCK_TIMEOUT_MS = 10_000
 const MAX_ATTEMPTS = 6
@@ -51,7 +53,7 @@ const types = {
 export function openDatabase({ url, maxConnections, onIdleError }: DatabaseOptions): Database {
   const pool = new pg.Pool({
     ...{ connectionString: url, max: maxConnections, idleTimeoutMillis: IDLE_MS, keepAlive: true, types },
-    ...{ connectionTimeoutMillis: CONNECT_TIMEOUT_MS, query_timeout: READ_TIMEOUT_MS, application_name: 'metertap' },
+    ...{ connectionTimeoutMillis: CONNECT_TIMEOUT_MS, application_name: 'metertap' },
     // Statements that do not wait for one another's answers share a round trip.
     ...({ pipeline: true } as object),
   })
@@ -59,7 +61,9 @@ export function openDatabase({ url, maxConnections, onIdleError }: DatabaseOptio
 
   async function once<T>(work: (sql: Sql) => Promise<T>, options: TransactionOptions): Promise<T> {
     const client = await pool.connect()
-    const sql: Sql = async (text, parameters) => (await client.query(text, parameters as unknown[])).rows
+    const limit = answerWithin(options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS)
+    const sql: Sql = async (text, values) =>
+      (await client.query({ text, ...(values && { values }), ...limit } as Query)).rows
     let broken: Error | undefined
     const onError = (error: Error): void => {
       broken = error
@@ -93,7 +97,8 @@ export function openDatabase({ url, maxConnections, onIdleError }: DatabaseOptio
         }
       }
     },
-    read: async (text, parameters) => (await pool.query(text, parameters as unknown[])).rows,
+    read: async (text, values) =>
+      (await pool.query({ text, ...(values && { values }), ...answerWithin(READ_TIMEOUT_MS) } as Query)).rows,
     end: () => pool.end(),
   }
 }
@@ -104,6 +109,13 @@ async function bothDone<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
   if (first.status === 'rejected') throw first.reason
   if (second.status === 'rejected') throw second.reason
   return [first.value, second.value]
+}
+
+type Query = pg.QueryConfig & { query_timeout?: number }
+
+/** A server that does not answer at all, behind a network that swallows everything, must not hold a caller. */
+function answerWithin(statementMs: number): { query_timeout?: number } {
+  return statementMs === 0 ? {} : { query_timeout: statementMs + SILENCE_MS }
 }
 
 /** A relay that hangs in the middle of a transaction must not keep its locks. */

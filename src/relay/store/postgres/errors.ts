@@ -15,6 +15,11 @@ export function isCollision(error: unknown): boolean {
   return COLLISIONS.has(codeOf(error))
 }
 
+/** The database cannot hold a value: one request of many may be at fault. */
+export function isDataError(error: unknown): boolean {
+  return /^(22|54)/.test(codeOf(error))
+}
+
 /** The connection ended, or there was none: whether a commit under way went through is not known. */
 export function isConnectionLoss(error: unknown): boolean {
   const code = codeOf(error)

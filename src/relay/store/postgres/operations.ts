@@ -3,7 +3,7 @@ import type { AcceptRequest, AcceptResult, RevocationSubject } from '../contract
 import { acceptGroup, keyDayOf } from './accept-group.ts'
 import type { Database } from './database.ts'
 import { createDays } from './days.ts'
-import { cannotOpen, codeOf, isConnectionLoss, NO_PARTITION, storeFailed } from './errors.ts'
+import { cannotOpen, codeOf, isDataError, NO_PARTITION, storeFailed } from './errors.ts'
 import { inGroups } from './in-groups.ts'
 import { migrate } from './migrate.ts'
 import type { Sql } from './sql.ts'
@@ -110,7 +110,7 @@ export function createPostgresOperations(options: OperationsOptions): PostgresOp
     try {
       return await acceptTogether(requests)
     } catch (error) {
-      if (requests.length === 1 || isConnectionLoss(error)) throw error
+      if (requests.length === 1 || !isDataError(error)) throw error
       return Promise.all(
         requests.map((request) =>
           acceptTogether([request]).then(
