@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Outbox } from '../../src/outbox/contract.ts'
+import { sealed } from '../../src/outbox/core/seal.ts'
 import { openSqliteOutbox, type SqliteOutboxDeps } from '../../src/outbox/sqlite/open.ts'
 import type { Sqlite } from '../../src/sqlite/contract.ts'
 import { openNodeSqlite } from '../../src/sqlite/node.ts'
@@ -93,6 +94,13 @@ describe('append', () => {
     expect(await edge.append(one.group(events(1), { strict: true }))).toBe('power')
     expect(synced).toHaveBeenCalledTimes(1)
     expect(edge.durability).toBe('power')
+  })
+
+  test('keeps a segment with its seal, and one without as it is', async () => {
+    const group = one.group(events(4), { perSegment: 2 })
+    const segments = group.segments.map((segment, nth) => (nth === 0 ? sealed(segment) : segment))
+    await outbox.append({ ...group, segments })
+    expect((await claimOf(outbox)).segments).toStrictEqual(segments)
   })
 
   test('after a long sleep puts back the counts of its stream, which others have forgotten', async () => {

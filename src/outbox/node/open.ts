@@ -8,7 +8,7 @@ import type { LeaseHolders } from '../sqlite/leases.ts'
 import { openSqliteOutbox } from '../sqlite/open.ts'
 import { openFailure } from './errors.ts'
 import { openOutboxFile } from './open-file.ts'
-import { salvage } from './salvage.ts'
+import { type Salvaged, salvage } from './salvage.ts'
 import { selfOpening } from './self-opening.ts'
 import { setAside } from './set-aside.ts'
 
@@ -129,22 +129,22 @@ function openAnew(path: string, deps: Opening, damaged?: bigint): Outbox {
 function replace(path: string, deps: Opening): Outbox {
   const aside = setAside(path, deps.clock())
   const outbox = openAsItIs(path, deps)
-  deps.onDamaged(wasDamaged(path, aside, salvageInto(path, aside, deps.monotonic)))
+  deps.onDamaged(wasDamaged(path, aside, salvageInto(path, aside, deps)))
   return outbox
 }
 
-function salvageInto(path: string, aside: string, monotonic: () => number): number {
+function salvageInto(path: string, aside: string, { clock, monotonic }: Opening): Salvaged {
   const { db } = openOutboxFile(path, monotonic)
   try {
-    return salvage(aside, db)
+    return salvage(aside, db, clock())
   } finally {
     db.close()
   }
 }
 
-function wasDamaged(path: string, aside: string, rows: number): MetertapError {
-  const text = `The outbox ${path} was damaged. It was set aside as ${aside}, and a new one has taken over the ${rows} rows that could be read. Keep it until the relay’s ledger shows that nothing is missing.`
-  return new MetertapError('outbox_unavailable', text, { path, aside, rows, trouble: 'damaged' })
+function wasDamaged(path: string, aside: string, { rows, lostEvents }: Salvaged): MetertapError {
+  const text = `The outbox ${path} was damaged. It was set aside as ${aside}, and a new one has taken over the ${rows} rows that could be read; ${lostEvents} events are known to be lost. Keep it until the relay’s ledger shows that nothing is missing.`
+  return new MetertapError('outbox_unavailable', text, { path, aside, rows, lostEvents, trouble: 'damaged' })
 }
 
 function inodeOf(path: string): bigint | undefined {

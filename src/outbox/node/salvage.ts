@@ -1,23 +1,32 @@
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import type { Sqlite } from '../../sqlite/contract.ts'
+import { declareLost } from './declare-lost.ts'
 
 const TABLES = ['meta', 'streams', 'progress', 'segments', 'dead', 'rollups', 'quarantine'] as const
 
+export interface Salvaged {
+  readonly rows: number
+  /** Events that are known to have been there, and could not be read. */
+  readonly lostEvents: number
+}
+
 /**
  * Copies what can still be read of a damaged database into a new one of the same version: from the front until a read
- * fails, then from the back. Resolves with how many rows it was. What comes over damaged is noticed by the next claim,
+ * fails, then from the back. What is known to be lost is declared. What comes over damaged is noticed by the next claim,
  * as in any outbox.
  */
-export function salvage(damagedPath: string, db: Sqlite): number {
+export function salvage(damagedPath: string, db: Sqlite, nowMs: number): Salvaged {
   let source: DatabaseSync | undefined
   try {
     source = new DatabaseSync(damagedPath)
     const from = source
-    // Other columns than ours, and the copy would be wrong; the version says so.
-    return db.transaction(() => TABLES.reduce((rows, table) => rows + copy(from, db, table), 0))
+    return db.transaction(() => {
+      const rows = TABLES.reduce((sum, table) => sum + copy(from, db, table), 0)
+      return { rows, lostEvents: declareLost(db, nowMs) }
+    })
   } catch {
     // Not a database at all, or there is no room for a copy: the file is still there, under its new name.
-    return 0
+    return { rows: 0, lostEvents: 0 }
   } finally {
     source?.close()
   }

@@ -5,7 +5,7 @@ import { MetertapError } from '../../wire/errors.ts'
 const MIGRATIONS: readonly string[] = [
   `CREATE TABLE segments (
      stream TEXT NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL, bytes INTEGER NOT NULL, body TEXT NOT NULL,
-     PRIMARY KEY (stream, first)
+     seal INTEGER, PRIMARY KEY (stream, first)
    );
    CREATE TABLE streams (stream TEXT PRIMARY KEY, row TEXT NOT NULL) WITHOUT ROWID;
    CREATE TABLE progress (stream TEXT PRIMARY KEY, row TEXT NOT NULL) WITHOUT ROWID;

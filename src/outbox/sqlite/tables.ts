@@ -5,7 +5,7 @@ import type { Statements } from './statements.ts'
 
 /** Rows whose fields are columns; the others are JSON in one column, by their key. */
 const COLUMNS = {
-  segments: 'stream, first, count, bytes, body',
+  segments: 'stream, first, count, bytes, body, seal',
   hidden: 'stream, first, count, hiddenAtMs, visibleAtMs',
 } as const
 
@@ -41,7 +41,7 @@ export function sqliteTables(sql: Statements, leaseOwner?: string): Tables {
           skipped = row.stream
           break
         }
-        yield { ...row } as unknown as Segment
+        yield segmentOf(row)
       }
       if (skipped === undefined) return
       stream = skipped
@@ -59,15 +59,11 @@ export function sqliteTables(sql: Statements, leaseOwner?: string): Tables {
     segmentsWithin: async (stream, from, to) =>
       sql(`SELECT ${COLUMNS.segments} FROM segments WHERE stream = ? AND first BETWEEN ? AND ? ORDER BY first`)
         .all(stream, from, bound(to))
-        .map(plain) as unknown as Segment[],
-    putSegment: ({ stream, first, count, bytes, body }) =>
-      void sql(`INSERT INTO segments (${COLUMNS.segments}) VALUES (?, ?, ?, ?, ?)
-        ON CONFLICT DO UPDATE SET count = excluded.count, bytes = excluded.bytes, body = excluded.body`).run(
-        stream,
-        first,
-        count,
-        bytes,
-        body,
+        .map(segmentOf),
+    putSegment: ({ stream, first, count, bytes, body, seal = null }) =>
+      void sql(`INSERT INTO segments (${COLUMNS.segments}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
+        SET count = excluded.count, bytes = excluded.bytes, body = excluded.body, seal = excluded.seal`).run(
+        ...[stream, first, count, bytes, body, seal],
       ),
     deleteSegments: (stream, from, to) =>
       void sql('DELETE FROM segments WHERE stream = ? AND first BETWEEN ? AND ?').run(stream, from, bound(to)),
@@ -94,7 +90,8 @@ export function sqliteTables(sql: Statements, leaseOwner?: string): Tables {
     sameRow: async (store, row) => {
       const fields = store === 'segments' || store === 'hidden' ? COLUMNS[store] : `${KEYS[store].join(', ')}, row`
       const found = sql(`SELECT ${fields} FROM ${store} WHERE ${keyed(store)}`).get(...keyOf(store, row))
-      return found && (store === 'segments' || store === 'hidden' ? plain(found) : rowOf(found))
+      if (!found) return undefined
+      return { segments: segmentOf, hidden: plain, streams: rowOf, progress: rowOf, rollups: rowOf }[store](found)
     },
     quarantine: (found) => {
       sql('INSERT INTO quarantine (row) VALUES (?)').run(JSON.stringify(found))
@@ -146,6 +143,10 @@ function rowOf({ row, ...key }: SqliteRow): SqliteRow {
 
 function keyedRowOf({ stream, row }: SqliteRow): SqliteRow {
   return rowOf({ stream: stream ?? null, row: row ?? null })
+}
+
+function segmentOf({ seal, ...row }: SqliteRow): Segment {
+  return (seal === null ? row : { ...row, seal }) as unknown as Segment
 }
 
 /** Rows come without a prototype. */
