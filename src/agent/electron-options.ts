@@ -45,6 +45,15 @@ export interface ElectronSettings {
   readonly quitWaitMs: number
 }
 
+/** An honest page needs so much. */
+const LEAST: Partial<Record<keyof BridgeLimits, number>> = {
+  maxMessageBytes: 2_097_152,
+  maxWaitingMessages: 32,
+  maxWaitingBytes: 16_777_216,
+  messagesPerSecond: 1,
+  bytesPerSecond: 65_536,
+}
+
 /** @throws MetertapError `bad_option` naming the option and what it should be. */
 export function readElectronOptions(options: ElectronMainOptions): ElectronSettings {
   if (typeof options?.app?.getPath !== 'function') refuse("app must be Electron's app: import { app } from 'electron'.")
@@ -54,7 +63,8 @@ export function readElectronOptions(options: ElectronMainOptions): ElectronSetti
   const limits = { ...BRIDGE_LIMITS, ...options.limits }
   const { quitWaitMs = 2_000, pagesMay } = options
   for (const [name, value] of Object.entries({ ...limits, quitWaitMs })) {
-    if (!Number.isSafeInteger(value) || value < 0) refuse(`${name} must be a whole number.`)
+    const least = LEAST[name as keyof BridgeLimits] ?? 0
+    if (!Number.isSafeInteger(value) || value < least) refuse(`${name} must be a whole number from ${least} on.`)
   }
   return { limits, quitWaitMs, rights: { pause: pagesMay?.pause ?? true, purge: pagesMay?.purge ?? false } }
 }

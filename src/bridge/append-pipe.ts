@@ -70,9 +70,9 @@ export class AppendPipe {
 
   append(group: AppendGroup): Promise<Durability> {
     const bytes = sizeOf(group)
-    const limit = BRIDGE_LIMITS.maxMessageBytes / 2
+    const limit = BRIDGE_LIMITS.maxMessageBytes - MAX_JOINED_BYTES
     if (bytes > limit) {
-      const text = `More than ${limit} bytes were recorded in one task before the page was ready. Record after createAgent() has had a moment.`
+      const text = `More than ${limit} bytes of events and windows were recorded in one task. Record them in several.`
       return Promise.reject(new MetertapError('event_too_large', text, { bytes }))
     }
     return new Promise((resolve, reject) => {

@@ -2,7 +2,7 @@ import { MetertapError } from '../wire/errors.ts'
 
 /** Deeper than any message. */
 const MAX_DEPTH = 8
-const MAX_NODES = 100_000
+const MAX_NODES = 400_000
 /** What a number, a key's quotes and the like cost, about. */
 const NODE_BYTES = 8
 const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])

@@ -77,6 +77,16 @@ it('a burst is cut into messages that pass: every event of 100,000 in one task i
   expect(world.refusals).toEqual([])
 })
 
+it('30,000 windows of one task pass', { timeout: 120_000 }, async () => {
+  const world = await electronWorld({ meters })
+  const window = world.electron.openWindow()
+  const agent = startElectronPage({ meters }, { port: window.port, runtime: world.runtime })
+  const receipts = Array.from({ length: 30_000 }, (_, kind) => agent.record(clicks, { n: 1, kind }))
+  await receipts.at(-1)?.durable
+  expect(await world.outbox.openRollups()).toHaveLength(30_000)
+  expect(world.refusals).toEqual([])
+})
+
 it('numbers of a group that never came are lost, not held against the page', () => {
   const guard = new StreamGuard((text) => text.length)
   const stream = '018f0000-0000-7000-8000-000000000001'

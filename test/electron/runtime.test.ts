@@ -61,6 +61,7 @@ describe('what Electron knows better than Node', () => {
     [{ meters: [] }, 'meters'],
     [{ relay: 'usage' }, 'relay'],
     [{ limits: { maxMessageBytes: -1 } }, 'maxMessageBytes'],
+    [{ limits: { maxWaitingMessages: 3 } }, 'maxWaitingMessages'],
     [{ quitWaitMs: Number.NaN }, 'quitWaitMs'],
   ])('%j is refused by name', async (options, name) => {
     const error = await electronWorld(options as never).catch((thrown: unknown) => thrown)
