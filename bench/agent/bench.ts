@@ -23,9 +23,17 @@ async function runCase(
   scripts: Record<AgentSubject, PageScripts>,
   quick: boolean,
 ): Promise<CaseResult> {
-  const { events, pace, timeoutMs } = each
+  const { events, pace, timeoutMs, warmUpEvents } = each
   const one = (observe: boolean) => async (subject: AgentSubject) => {
-    const run = await measure({ scripts: scripts[subject], format: FORMATS[subject], events, pace, timeoutMs, observe })
+    const run = await measure({
+      scripts: scripts[subject],
+      format: FORMATS[subject],
+      events,
+      pace,
+      timeoutMs,
+      warmUpEvents,
+      observe,
+    })
     checkWhole(subject, each, run)
     return run
   }

@@ -6,7 +6,16 @@ import { interleave } from '../harness/rounds.ts'
 import { median } from '../harness/stats.ts'
 import { FORMATS, SUBJECTS } from './bench.ts'
 
-const BURSTS = { quick: [5_000], full: [5_000, 100_000] }
+/** Events of the burst, and of one before it that does not count. */
+const BURSTS = {
+  quick: [[5_000, 0]],
+  full: [
+    [5_000, 0],
+    [5_000, 5_000],
+    [100_000, 0],
+  ],
+} as const
+
 const SHOWN = 25
 
 /** Sums over the rounds' means, so that a function that one round's samples missed is not lost. */
@@ -29,21 +38,22 @@ function tableOf(title: string, runs: readonly Run[]): Table {
   }
 }
 
-async function run({ quick, rounds, tell }: BenchOptions): Promise<Report> {
+async function run({ quick, rounds, only, tell }: BenchOptions): Promise<Report> {
   const scripts = {
     metertap: await bundlePage('subjects/metertap.ts', false),
     floor: await bundlePage('subjects/floor.ts', false),
   }
   const tables: Table[] = []
-  for (const events of BURSTS[quick ? 'quick' : 'full']) {
-    tell(`burst of ${events}`)
+  for (const [events, warmUpEvents] of BURSTS[quick ? 'quick' : 'full']) {
+    const name = `burst of ${events.toLocaleString('en')}${warmUpEvents > 0 ? ', warm' : ''}`
+    if (!name.includes(only)) continue
+    tell(name)
     const runs = await interleave(SUBJECTS, { rounds }, (subject) => {
       const pace = { kind: 'burst' } as const
-      const options = { scripts: scripts[subject], format: FORMATS[subject], events, pace, timeoutMs: 60_000 }
-      return measure({ ...options, profile: true })
+      const subjects = { scripts: scripts[subject], format: FORMATS[subject] }
+      return measure({ ...subjects, events, warmUpEvents, pace, timeoutMs: 60_000, profile: true })
     })
-    for (const subject of SUBJECTS)
-      tables.push(tableOf(`${subject}, burst of ${events.toLocaleString('en')}`, runs[subject]))
+    for (const subject of SUBJECTS) tables.push(tableOf(`${subject}, ${name}`, runs[subject]))
   }
   const notes = ['Sampled every 100 µs, which costs something itself: for finding what costs, not for quoting.']
   return { ratios: [], tables, charts: [], notes }

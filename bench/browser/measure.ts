@@ -3,7 +3,7 @@ import type { CDPSession, Page } from 'playwright'
 import type { Format } from '../sink/contract.ts'
 import { openSink, type Sink } from '../sink/server.ts'
 import type { PageScripts } from './bundle.ts'
-import { collectGarbage, readMetrics, startMetrics } from './metrics.ts'
+import { collectGarbage, type MainThread, readMetrics, startMetrics } from './metrics.ts'
 import { launch, newProfile, openSubject } from './open.ts'
 import { servePage } from './page-server.ts'
 import { type Hot, startProfile } from './profile.ts'
@@ -19,6 +19,8 @@ export interface MeasureOptions {
   readonly pace: Pace
   /** The measurement ends when all is delivered and the page is quiet, or after this long. */
   readonly timeoutMs: number
+  /** Events that are recorded and delivered before, and do not count. Default 0: the page's first burst is measured. */
+  readonly warmUpEvents?: number
   /** Also traces tasks and watches the heap, which costs something: such a run's other figures are not to be compared. */
   readonly observe?: boolean
   /** Also samples which function runs; the same goes for such a run. */
@@ -99,45 +101,69 @@ function countTransactions(page: Page): Promise<number> {
   return page.evaluate(() => Object.values(window.bench?.transactions ?? {}).reduce((sum, count) => sum + count, 0))
 }
 
-async function measureOn(page: Page, sink: Sink, options: MeasureOptions): Promise<Run> {
-  const { events, pace, timeoutMs, observe = false, profile: isProfiled = false } = options
-  const session = await page.context().newCDPSession(page)
-  await startMetrics(session)
-  await page.evaluate((count) => window.bench?.prepare(0, count), events)
-  await delay(SETTLE_MS)
-  await collectGarbage(session)
+/** What is watched besides the browser's own metrics; each costs something itself. */
+async function startWatching(page: Page, session: CDPSession, { observe, profile }: MeasureOptions) {
   const browser = page.context().browser()
   const trace = observe && browser ? await startTrace(browser) : undefined
   const heap = observe ? watchHeap(session) : undefined
-  const profile = isProfiled ? await startProfile(session) : undefined
+  const profiler = profile ? await startProfile(session) : undefined
+  return {
+    async stop(before: MainThread, after: MainThread): Promise<Pick<Run, 'observed' | 'hot'>> {
+      const peakHeapBytes = Math.max(heap?.stop() ?? 0, after.heapBytes) - before.heapBytes
+      const tasks = await trace?.stop()
+      const hot = await profiler?.stop()
+      return { ...(tasks && { observed: observedOf(tasks, peakHeapBytes) }), ...(hot && { hot }) }
+    },
+  }
+}
+
+/** Sends events that do not count, so that everything is loaded, opened and compiled. */
+async function warmUp(page: Page, sink: Sink, { events, warmUpEvents = 0, timeoutMs }: MeasureOptions): Promise<void> {
+  if (warmUpEvents === 0) return
+  const order = { first: events, count: warmUpEvents }
+  await page.evaluate(({ first, count }) => window.bench?.prepare(first, count), order)
+  await record(page, { kind: 'burst' })
+  await waitForDelivery(sink, warmUpEvents, Date.now() + timeoutMs)
+}
+
+async function measureOn(page: Page, sink: Sink, options: MeasureOptions): Promise<Run> {
+  const { events, pace, timeoutMs } = options
+  const session = await page.context().newCDPSession(page)
+  await startMetrics(session)
+  await warmUp(page, sink, options)
+  await page.evaluate((count) => window.bench?.prepare(0, count), events)
+  await delay(SETTLE_MS)
+  await collectGarbage(session)
+  const earlier = sink.arrivals
+  const watching = await startWatching(page, session, options)
   const transactionsBefore = await countTransactions(page)
   const before = await readMetrics(session)
 
   const recorded = await record(page, pace)
   if (!recorded) throw new Error('The bench’s page is gone.')
   const durableAtMs = await page.evaluate(() => window.bench?.durable())
-  await waitForDelivery(sink, events, Date.now() + timeoutMs)
+  await waitForDelivery(sink, earlier.delivered + events, Date.now() + timeoutMs)
 
   const after = await readMetrics(session)
-  const peakHeapBytes = Math.max(heap?.stop() ?? 0, after.heapBytes) - before.heapBytes
-  const tasks = await trace?.stop()
-  const hot = await profile?.stop()
+  const watched = await watching.stop(before, after)
   const transactions = (await countTransactions(page)) - transactionsBefore
   await collectGarbage(session)
   const { heapBytes } = await readMetrics(session)
   const { delivered, requests, bytes, lastMs, unread } = sink.arrivals
   if (unread.length > 0) throw new Error(`The sink did not understand ${unread.length} requests: ${unread[0]}`)
+  const isWhole = delivered === earlier.delivered + events
   return {
     taskMs: after.taskMs - before.taskMs,
     scriptMs: after.scriptMs - before.scriptMs,
     callMs: recorded.callMs,
     durableMs: durableAtMs === undefined ? undefined : durableAtMs - recorded.startMs,
-    deliveredMs: delivered < events ? undefined : lastMs - recorded.startMs,
-    ...{ delivered, requests, transactions },
-    wireBytes: bytes,
+    deliveredMs: isWhole ? lastMs - recorded.startMs : undefined,
+    delivered: delivered - earlier.delivered,
+    requests: requests - earlier.requests,
+    wireBytes: bytes - earlier.bytes,
+    transactions,
     heldHeapBytes: heapBytes - before.heapBytes,
-    ...(tasks && { observed: observedOf(tasks, peakHeapBytes) }),
-    ...(hot && { hot }),
+    ...watched,
   }
 }
 

@@ -26,7 +26,7 @@ const IDLE = new Set(['(idle)', '(root)'])
 /** Self time by function, longest first. */
 export function hotOf({ nodes, samples = [], timeDeltas = [] }: Profile): Hot[] {
   const nameOf = ({ callFrame: { functionName, url, lineNumber } }: ProfileNode): string =>
-    functionName || (url === '' ? 'code generated at run time' : `anonymous, line ${lineNumber + 1}`)
+    functionName || (url === '' ? 'native code without a name' : `anonymous, line ${lineNumber + 1}`)
   const names = new Map(nodes.map((node) => [node.id, nameOf(node)]))
   const times = new Map<string, number>()
   samples.forEach((id, nth) => {
