@@ -1,7 +1,16 @@
 import type { Agent, RecordOptions } from './agent/agent.ts'
+import type { createAgent } from './agent/browser.ts'
 import type { Receipt } from './agent/receipt.ts'
-import type * as Metertap from './index.ts'
+import type { defineMeter } from './meter/define-meter.ts'
 import type { Durability } from './outbox/contract.ts'
+import type { MetertapError } from './wire/errors.ts'
+
+/** What `window.metertap` holds. */
+export interface Library {
+  readonly createAgent: typeof createAgent
+  readonly defineMeter: typeof defineMeter
+  readonly MetertapError: typeof MetertapError
+}
 
 /** What stands in for a receipt until the library has arrived. */
 export interface QueuedReceipt {
@@ -19,7 +28,7 @@ export interface QueueFace {
    * Says how the agent is made, once: called with the library when it has arrived. Its agent records what was queued, in
    * order, and all that comes later.
    */
-  start(make: (metertap: typeof Metertap) => Agent): void
+  start(make: (metertap: Library) => Agent): void
   /** For the library alone. */
   arrive(library: ScriptLibrary): void
 }
@@ -34,7 +43,7 @@ export interface QueueCall {
 
 export interface ScriptLibrary {
   /** Makes the agent, and gives what records a call with it. */
-  fromQueue(make: (metertap: typeof Metertap) => Agent): (call: QueueCall) => void
+  fromQueue(make: (metertap: Library) => Agent): (call: QueueCall) => void
 }
 
 declare global {

@@ -1,7 +1,7 @@
 import { config } from 'zod/mini'
 import * as metertap from './index.ts'
 import type { Meter } from './meter/contract.ts'
-import type { QueueCall } from './script-queue.ts'
+import type { Library, QueueCall } from './script-queue.ts'
 
 export * from './index.ts'
 
@@ -9,9 +9,9 @@ export * from './index.ts'
 config({ jitless: true })
 
 /** The queue knows meters by name: whoever makes the agent names them to createAgent(). */
-function fromQueue(make: (library: typeof metertap) => metertap.Agent): (call: QueueCall) => void {
+function fromQueue(make: (library: Library) => metertap.Agent): (call: QueueCall) => void {
   let meters: readonly Meter[] = []
-  const createAgent: typeof metertap.createAgent = (options) => {
+  const createAgent: Library['createAgent'] = (options) => {
     meters = options.meters
     return metertap.createAgent(options)
   }
