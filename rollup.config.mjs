@@ -6,7 +6,7 @@ import dts from 'rollup-plugin-dts'
 import esbuild from 'rollup-plugin-esbuild'
 
 const packages =
-  /^(node:|cloudflare:|electron$|@hono\/|@opentelemetry\/|@standard-schema\/|cli-progress|hono|idb|jose|ky|lru-cache|nanoevents|pg$|pino|prom-client|uuid|zod)/
+  /^(node:|cloudflare:|electron$|@hono\/|@opentelemetry\/|@standard-schema\/|cli-progress|hono|idb|jose|ky|lru-cache|nanoevents|pg$|pino|prom-client|react|uuid|zod)/
 const transpile = esbuild({ target: 'es2022', sourceMap: true })
 
 /** What packages do inside is theirs; what this project's own code does is an error's business. */
@@ -60,6 +60,7 @@ const integrity = {
 const entries = {
   index: 'src/index.ts',
   'service-worker': 'src/service-worker.ts',
+  react: 'src/react.ts',
   node: 'src/node.ts',
   worker: 'src/worker.ts',
   'electron-main': 'src/electron-main.ts',

@@ -35,9 +35,12 @@ export class Counters {
     if (events !== undefined) this.requests++
   }
 
-  counted({ events, bytes, deadLetters }: OutboxTotals): void {
+  /** True when it differs from what was known. */
+  counted({ events, bytes, deadLetters }: OutboxTotals): boolean {
+    const isNews = events !== this.waiting || bytes !== this.waitingBytes || deadLetters !== this.deadLetters
     this.waiting = events
     this.waitingBytes = bytes
     this.deadLetters = deadLetters
+    return isNews
   }
 }

@@ -51,8 +51,9 @@ export class Outcomes {
 
   async count(outbox: RecordingOutbox): Promise<void> {
     try {
-      this.#options.counters.counted(await outbox.totals())
+      const isNews = this.#options.counters.counted(await outbox.totals())
       this.#options.onCounted()
+      if (isNews) this.#options.emit('counted', {})
     } catch {
       // Only a display: the next append or settlement counts again.
     }

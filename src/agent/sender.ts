@@ -304,8 +304,9 @@ export class Sender implements Sending<Outbox> {
 
   #report(settled: Settled): void {
     const { counters, runtime } = this.#options
-    this.#outcomes.settled(settled)
+    // Before anybody is told, so that stats() says the same.
     counters.left(settled.received)
+    this.#outcomes.settled(settled)
     // A long drain settles many times a second; its last answer always counts.
     const nowMs = runtime.monotonic()
     if (counters.waiting > 0 && settled.dead.length === 0 && nowMs < this.#recountAtMs) return

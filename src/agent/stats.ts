@@ -43,6 +43,8 @@ export interface AgentEvents {
   stored: (event: { readonly events: number; readonly durability: Durability }) => void
   /** The relay answered; `received` events left the outbox. */
   settled: (event: { readonly received: number }) => void
+  /** What waits and what is dead was counted anew, as after a settlement, and stats() has other numbers than before. */
+  counted: (event: Record<string, never>) => void
   /** The relay will not take an event; it is kept with its reason. */
   deadletter: (event: { readonly id: string; readonly code: string; readonly detail: string }) => void
   /** A request failed (it is tried again) or events could not be stored. */

@@ -1,5 +1,5 @@
-import { createAgent } from '../../src/index.ts'
-import { type AgentHomeKind, deskOf, METERS, tokenOf } from '../contract/agent-kit.ts'
+import { type Agent, createAgent } from '../../src/index.ts'
+import { type AgentHome, type AgentHomeKind, type AgentWishes, deskOf, METERS, tokenOf } from '../contract/agent-kit.ts'
 import { TinyRelay } from './tiny-relay.ts'
 
 let opened = 0
@@ -20,27 +20,36 @@ function setOnline(isOnline: boolean): void {
   globalThis.dispatchEvent(new Event(isOnline ? 'online' : 'offline'))
 }
 
+export interface PageHome extends AgentHome {
+  /** As start(), at once. */
+  readonly startNow: (wishes?: AgentWishes) => Agent
+}
+
+export async function openPageHome(): Promise<PageHome> {
+  if (opened++ === 0) answerInside()
+  const relay = deskOf(new TinyRelay())
+  const origin = `https://relay-${opened}.test`
+  const outbox = `agent-${opened}-${crypto.randomUUID()}`
+  relays.set(origin, relay.fetch)
+  const startNow = (wishes: AgentWishes = {}) =>
+    createAgent({ relay: origin, token: () => tokenOf(wishes.account), meters: METERS, outbox, ...wishes })
+  return {
+    relay,
+    startNow,
+    start: async (wishes) => startNow(wishes),
+    setOnline,
+    end: () => {
+      relays.delete(origin)
+      Reflect.deleteProperty(navigator, 'onLine')
+    },
+  }
+}
+
 /** createAgent() of the page's entry as it is, in a real browser: IndexedDB, locks, channels. */
 export function agentHomeOfPage(name: string): AgentHomeKind {
   return {
     name,
     ...{ plain: 'process', strict: 'power', keeps: true, shares: true, hearsNetwork: true },
-    async open() {
-      if (opened++ === 0) answerInside()
-      const relay = deskOf(new TinyRelay())
-      const origin = `https://relay-${opened}.test`
-      const outbox = `agent-${opened}-${crypto.randomUUID()}`
-      relays.set(origin, relay.fetch)
-      return {
-        relay,
-        start: async (wishes = {}) =>
-          createAgent({ relay: origin, token: () => tokenOf(wishes.account), meters: METERS, outbox, ...wishes }),
-        setOnline,
-        end: () => {
-          relays.delete(origin)
-          Reflect.deleteProperty(navigator, 'onLine')
-        },
-      }
-    },
+    open: openPageHome,
   }
 }

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { build } from 'esbuild'
 import { describe, expect, test } from 'vitest'
 import { encodeBatch } from '../../src/wire/encode-batch.ts'
 import { measureBundle } from '../support/bundle-size.ts'
@@ -62,5 +63,14 @@ describe('budgets that no machine changes', () => {
     expect(modules.filter((path) => other.test(path))).toEqual([])
     expect(modules.some((path) => path.endsWith('src/agent/drain.ts'))).toBe(true)
     expect(allBytes).toBeLessThanOrEqual(34_500)
+  })
+
+  test('React’s part holds its own hooks alone', async () => {
+    const { metafile } = await build({
+      entryPoints: ['src/react.ts'],
+      ...({ bundle: true, format: 'esm', write: false, metafile: true, external: ['react'] } as const),
+    })
+    const inputs = Object.keys(metafile.inputs)
+    expect(inputs.filter((path) => !/^src\/(react|wire\/errors\.ts)/.test(path))).toEqual([])
   })
 })

@@ -46,6 +46,7 @@ test('importing the agent touches nothing outside: safe on a server', async () =
 
 test.each([
   ['service worker', 'drainUsage', () => import('../../src/service-worker.ts')],
+  ['React application', 'UsageProvider', () => import('../../src/react.ts')],
   ['Electron renderer', 'createAgent', () => import('../../src/electron-renderer.ts')],
 ])('importing the entry for a %s touches nothing outside either', async (_, name, load) => {
   let entry: object = {}
