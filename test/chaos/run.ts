@@ -5,6 +5,7 @@ import { networkActor } from './actors/network.ts'
 import { nodeActor } from './actors/node.ts'
 import { untilEmpty } from './actors/until-empty.ts'
 import { upstreamActor } from './actors/upstream.ts'
+import { workerActor } from './actors/worker.ts'
 import { Book } from './book.ts'
 import type { Actor, Strike, Verdict } from './contract.ts'
 import { judge } from './judge.ts'
@@ -49,6 +50,10 @@ function agentsOf(world: World, book: Book): Actor[] {
     nodeActor({
       ...{ name: 'node', account: 'node', folder: join(folder, 'node'), relay, book },
       tokenUrl: `${origin}/token/node`,
+    }),
+    workerActor({
+      ...{ name: 'worker', folder: join(folder, 'worker'), bindings: world.workerBindings, book },
+      hasArrived: (id) => world.zuora.ledger.has(CHAOS_METER_ID, id),
     }),
   ]
 }

@@ -25,6 +25,8 @@ export interface World {
   readonly folder: string
   /** A token for the account, by the ways of a real application; rejects while the relay is away. */
   token(account: string, device: string): Promise<string>
+  /** What a Worker is given to reach the relay, and to vouch for its accounts. */
+  readonly workerBindings: Readonly<Record<string, string>>
   /** Keeps the folder when `keep` is true, for whoever has to find out. */
   close(keep: boolean): Promise<void>
 }
@@ -90,6 +92,9 @@ export async function startWorld(seed: number): Promise<World> {
   const all = opened.move()
   return {
     ...{ origin: site.url, relay, proxy, zuora, folder, token },
+    workerBindings: {
+      ...{ METERTAP_RELAY: proxy.url, METERTAP_GRANT_KEY_ID: KEY_ID, METERTAP_GRANT_SECRET: grantSecret },
+    },
     close(isKept) {
       keep = isKept
       return all.disposeAsync()

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Action, cut, type FaultProxy, loseAnswer, pass } from '../../matrix/server/proxy.ts'
+import { type Action, cut, type FaultProxy, loseAnswer } from '../../matrix/server/proxy.ts'
 import type { Actor } from '../contract.ts'
 import type { Random } from '../random.ts'
 
@@ -44,7 +44,7 @@ export function networkActor(proxy: FaultProxy): Actor {
       await proxy.up()
     },
     async settle() {
-      proxy.always(pass)
+      proxy.calm()
     },
     stop: () => proxy.close(),
   }

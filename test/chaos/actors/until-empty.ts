@@ -1,11 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
-const LIMIT_MS = 120_000
+/** A Worker's object that was cut off goes on after a minute, and may have to back off for another. */
+const LIMIT_MS = 240_000
 const LOOK_EVERY_MS = 300
 
 /**
  * Asks until nothing waits.
- * @throws Error that says what still waits, and the last trouble, when that takes longer than two minutes.
+ * @throws Error that says what still waits, and the last trouble, when that takes longer than four minutes.
  */
 export async function untilEmpty(
   name: string,

@@ -42,6 +42,8 @@ export interface FaultProxy {
   /** Actions for the next requests, one each; then `always` holds, by default pass. */
   next(...actions: readonly Action[]): void
   always(action: Action): void
+  /** Forgets what was planned: everything passes. */
+  calm(): void
   hold(): Held
   /** Closes the port and every connection. */
   down(): Promise<void>
@@ -134,6 +136,11 @@ class ProxyServer implements FaultProxy {
 
   always(action: Action): void {
     this.#always = action
+  }
+
+  calm(): void {
+    this.#queue.length = 0
+    this.#always = pass
   }
 
   hold(): Held {
