@@ -147,6 +147,18 @@ describe('a shard', () => {
       expect(await bed.restart().ask('totals', [])).toMatchObject({ received: 10, forwarded: 10 })
     }))
 
+  test('that is at work has its next alarm set already: it may be cut off at any moment', () =>
+    inside(async (bed) => {
+      bed.isHanging = true
+      await bed.restart().accept(request(events(0, 9), { receivedAtMs: NOW_MS }))
+      bed.alarmAtMs = undefined
+      const ringing = bed.restart().alarm()
+      while (bed.calls.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+      expect(bed.alarmAtMs).toBeLessThanOrEqual(NOW_MS + 60_000)
+      bed.nowMs += 30_000
+      await ringing
+    }))
+
   test('that an upstream refuses everything keeps the queue, though it is evicted before each alarm', () =>
     inside(async (bed) => {
       bed.isRefusing = true

@@ -39,6 +39,19 @@ async function ask(given: RelayWorkerOptions, env: object): Promise<{ status: nu
   return (await response.json()) as { status: number; code: string }
 }
 
+test('a cron trigger wakes every shard', async () => {
+  const woken: string[] = []
+  const shard = {
+    idFromName: (name: string) => name,
+    get: (name: unknown) => ({ wake: async () => woken.push(String(name)) }),
+  }
+  await defineRelayWorker({ ...options, shards: 3 }).worker.scheduled(
+    {},
+    { ...secrets, ...objects, USAGE_SHARD: shard },
+  )
+  expect(woken).toEqual(['shard-0', 'shard-1', 'shard-2'])
+})
+
 describe('a Worker that is not set up right', () => {
   test.each(['USAGE_SHARD', 'USAGE_KEYS', 'USAGE_GATE'])(
     'says that the binding %s is missing, and how to add it',

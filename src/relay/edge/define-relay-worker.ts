@@ -15,6 +15,8 @@ import { createWorkerLog } from './worker-log.ts'
 export interface RelayWorker {
   readonly worker: {
     fetch(request: Request, env: object, context: { waitUntil(promise: Promise<unknown>): void }): Promise<Response>
+    /** Wakes every shard, should one ever sleep over its events. For a cron trigger, once an hour. */
+    scheduled(event: unknown, env: object): Promise<void>
   }
   readonly UsageShard: DurableObjectClass
   readonly UsageKeys: DurableObjectClass
@@ -154,6 +156,10 @@ export function defineRelayWorker(options: RelayWorkerOptions | ((env: object) =
       // What an isolate reads for all (keys, revocations) must not end with the client that happened to ask first.
       context.waitUntil(answering)
       return answering
+    },
+    async scheduled(_event: unknown, env: object): Promise<void> {
+      const { shards } = settingsOf(env)
+      await Promise.all(findShards(env, shards).map((shard) => shard.wake()))
     },
   }
 

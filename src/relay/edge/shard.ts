@@ -79,7 +79,10 @@ export function createShard(deps: ShardDeps): Shard {
   function armBy(atMs: number): void {
     if (atMs >= alarmAtMs) return
     alarmAtMs = atMs
-    storage.setAlarm(atMs).catch((error: unknown) => log('error', 'alarm_failed', { error }))
+    storage.setAlarm(atMs).catch((error: unknown) => {
+      alarmAtMs = Number.POSITIVE_INFINITY
+      log('error', 'alarm_failed', { error })
+    })
   }
 
   function send(lane?: string): void {
@@ -92,6 +95,8 @@ export function createShard(deps: ShardDeps): Shard {
 
   async function turn(): Promise<void> {
     if (countWaiting(await store.backlog()) === 0) return
+    // Before the work: a turn that is cut off, by a limit of the platform or a crash, leaves an alarm behind.
+    armBy(clock() + MAX_ALARM_MS)
     forwarder.start()
     naps.fire(clock())
     const endsAtMs = clock() + MAX_TURN_MS
