@@ -111,15 +111,19 @@ export class Holder {
     const bytes = bytesIn(group.segments)
     await this.#admit(bytes)
     this.#heads ??= outbox.streams().then((streams) => new Heads(streams))
-    const head = (await this.#heads).newest(group.head)
-    const durability = await outbox.append({ ...group, head })
-    if (elsewhere.length > 0) await outbox.settle(heldElsewhere(head.stream, elsewhere, runtime.now()))
-    this.#moreBytes += bytes
+    const heads = await this.#heads
+    // From here on in one step, so that events, plan and alarm are one commit.
+    const stored = outbox.append({ ...group, head: heads.newest(group.head) })
     const lane = this.#laneOf(withMeters(this.#options.plans.of(account), meters))
     lane.fresh.events += eventsIn(group.segments)
     lane.fresh.bytes += bytes
     const isMuch = lane.fresh.events >= this.#settings.flushEvents || lane.fresh.bytes >= this.#settings.flushBytes
     this.#change(account, (plan) => appended(withMeters(plan, meters), isMuch, this.#times(lane)))
+    const durability = await stored
+    this.#moreBytes += bytes
+    if (elsewhere.length > 0) {
+      await outbox.settle(heldElsewhere(group.head.stream, elsewhere, runtime.now()))
+    }
     await this.#makeRoom()
     await synced()
     const trouble = this.#missing()
