@@ -127,14 +127,17 @@ describe('what an isolate holds', () => {
     const taken = held.take(NOW, NOW + 100)
     held.drop([{ first: 3 }])
     held.giveBack(taken, [segment(1, 1), segment(4, 2)], [segment(2, 1)])
-    expect(held.segments.map(({ first, count }) => [first, count])).toEqual([
+    expect(
+      held.take(NOW, NOW).map(({ first }) => first),
+      'what is aside is for an outbox',
+    ).toEqual([1])
+    const runs = held.takeForOutbox(NOW, NOW + 1).map(({ first, count }) => [first, count])
+    expect(runs).toEqual([
       [1, 1],
       [2, 1],
     ])
-    expect(
-      held.take(NOW, NOW + 1).map(({ first }) => first),
-      'what is aside is for an outbox',
-    ).toEqual([1])
+    held.free([{ first: 2 }])
+    expect(held.takeForOutbox(NOW, NOW + 1).map(({ first }) => first)).toEqual([2])
     expect(held.events).toBe(2)
   })
 

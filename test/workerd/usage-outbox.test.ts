@@ -180,7 +180,7 @@ describe('calls that overtake each other', () => {
     const second = owner.group(['["calls",1,{"n":1}]', '["calls",1,{"n":2}]'])
     const append = (group: typeof first) =>
       site.stub().append({ account: site.accountOf(), meters: ['calls'], group, elsewhere: [] })
-    expect(await append(second)).toEqual({ ok: true, value: { durability: 'power' } })
+    expect(await append(second)).toEqual({ ok: true, value: { durability: 'power', pausedBy: [] } })
     await append(first)
     await append(first)
     await expectEquation(3)

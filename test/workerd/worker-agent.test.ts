@@ -204,6 +204,18 @@ describe('an object that cannot be had', () => {
     expect(Object.values(arrived()).sort()).toEqual([0, 1])
   })
 
+  test('sends nothing straight of an account that was paused', async () => {
+    await site.serve((usage) => usage.pause('consent'))
+    await site.serve((usage) => recordCalls(usage, 1), STRAIGHT)
+    const ids = await site.serve((usage) => recordCalls(usage, 1), { ...STRAIGHT, outbox: failing(always(gone())) })
+    expect(ids).toHaveLength(1)
+    expect(bench.relay.requests).toHaveLength(0)
+    await site.serve((usage) => usage.resume('consent'), STRAIGHT)
+    await site.serve((usage) => recordCalls(usage, 1), STRAIGHT)
+    await site.ring()
+    expect(bench.relay.events.size).toBe(3)
+  })
+
   test('because it is overloaded is not asked again', async () => {
     const overloaded = Object.assign(new Error('Too many requests.'), { overloaded: true })
     const objects = failing(always(overloaded))
@@ -216,6 +228,61 @@ describe('an object that cannot be had', () => {
     const ids = await site.serve((usage) => recordCalls(usage, 2), { outbox: failing(always(gone())) })
     ids.push(...(await site.serve((usage) => recordCalls(usage, 1, 2))))
     await site.ring()
+    expect(arrived()).toEqual(expected(ids))
+  })
+})
+
+describe('a request that ends too early', () => {
+  afterEach(() => vi.useRealTimers())
+
+  test('while its call is under way: the isolate’s next one takes care of its events', async () => {
+    const outbox: OutboxNamespace = {
+      idFromName: site.namespace.idFromName,
+      get: () => ({ append: () => new Promise(() => {}) }),
+    }
+    const cutOff = site.begin({ outbox })
+    const ids = recordCalls(cutOff.usage, 2)
+    await vi.waitFor(() => expect(cutOff.usage.stats().storing).toBe(2))
+    ids.push(...(await site.serve((usage) => recordCalls(usage, 1, 2))))
+    expect(await site.status()).toMatchObject({ events: 3 })
+    await site.ring()
+    expect(bench.relay.events.size, 'it may be alive').toBe(1)
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 25_000 })
+    ids.push(...(await site.serve((usage) => recordCalls(usage, 1, 3))))
+    await site.ring()
+    expect(arrived()).toEqual(expected(ids))
+    expect(await site.status()).toMatchObject({ events: 0 })
+  })
+})
+
+describe('many objects', () => {
+  test('share the isolates of a busy account, and answer as one', async () => {
+    const ids: string[] = []
+    const places = { shards: 4, spread: 2 }
+    for (let isolate = 0; isolate < 8; isolate++) {
+      forgetDesks()
+      ids.push(...(await site.serve((usage) => recordCalls(usage, 1, isolate), places)))
+    }
+    await site.serve(async (usage) => {
+      expect(await usage.streams()).toHaveLength(8)
+      await usage.flush()
+      expect(arrived()).toEqual(expected(ids))
+      expect(await usage.streams()).toMatchObject(ids.map(() => ({ recorded: 1, settled: 1 })))
+    }, places)
+    const devices = new Set(bench.relay.requests.map(({ batch }) => batch.device))
+    expect(devices.size).toBe(2)
+  })
+})
+
+describe('a relay that is a Worker of the same account', () => {
+  test('is reached by the service binding USAGE_RELAY', async () => {
+    const ctx = createExecutionContext()
+    const bound = { METERTAP_RELAY: 'https://relay.test', USAGE_RELAY: { fetch: STRAIGHT.fetch } }
+    const token = async (account: string) => bench.tokenOf(account)
+    const usage = createAgent(bound, ctx, { account: site.accountOf(), meters: [calls], token })
+    const ids = recordCalls(usage, 1)
+    await null
+    await waitOnExecutionContext(ctx)
     expect(arrived()).toEqual(expected(ids))
   })
 })

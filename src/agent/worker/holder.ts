@@ -127,7 +127,8 @@ export class Holder {
     await this.#makeRoom()
     await synced()
     const trouble = this.#missing()
-    return trouble ? { durability, trouble } : { durability }
+    const { pausedBy } = this.#options.plans.of(account)
+    return { durability, pausedBy, ...(trouble ? { trouble } : {}) }
   }
 
   /** Sends what waits of the account; resolves when nothing is left to send or sending has to wait. */

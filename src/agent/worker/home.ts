@@ -11,9 +11,11 @@ export interface HomeOptions {
 }
 
 const ATTEMPTS = 4
+/** No other try begins later than this: the request has more to do, and lives for 30 s after its response. */
+const PATIENCE_MS = 8_000
 const BACKOFF = { baseMs: 100, capMs: 1_000 }
 /** An object that does not answer for so long will be asked again, ms. */
-const ANSWER_MS = 10_000
+const ANSWER_MS = 6_000
 
 /** The Durable Object that keeps an account's events, asked again when a call is lost on the way. */
 export class Home {
@@ -26,12 +28,18 @@ export class Home {
   /** Calls may be repeated: each must have the same effect once or twice. Rejects when no call has come through. */
   async call<T>(work: (object: OutboxObject) => Promise<Reply<T>>): Promise<Reply<T>> {
     const { runtime } = this.#options
+    const untilMs = runtime.monotonic() + PATIENCE_MS
     for (let failures = 0; ; failures++) {
       try {
         return await this.#inTime(work(this.#stub()))
       } catch (error) {
         // Asking an overloaded object again makes it worse.
-        if (failures + 1 >= ATTEMPTS || (error as { overloaded?: boolean })?.overloaded === true) throw error
+        if (
+          failures + 1 >= ATTEMPTS ||
+          runtime.monotonic() > untilMs ||
+          (error as { overloaded?: boolean })?.overloaded
+        )
+          throw error
       }
       await this.#sleep(backoffMs({ ...BACKOFF, random: runtime.random }, failures))
     }

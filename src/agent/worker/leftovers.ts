@@ -2,12 +2,20 @@ import type { Segment } from '../../outbox/contract.ts'
 import type { Range } from '../../wire/contract.ts'
 import { addRange, coversAll } from '../../wire/ranges.ts'
 
+interface Held {
+  readonly segment: Segment
+  /** Somebody is taking care of it until then. */
+  busyUntilMs: number
+  /** The relay would not take it: it is for an outbox to bury. */
+  readonly isAside: boolean
+}
+
 /**
  * Events of one stream that no Durable Object has, in the memory of an isolate. Plain data: whichever request comes next
  * may take care of what an earlier one had to leave behind.
  */
 export class Leftovers {
-  readonly #held = new Map<number, { readonly segment: Segment; busyUntilMs: number }>()
+  readonly #held = new Map<number, Held>()
   #elsewhere: Range[] = []
   #bytes = 0
   #events = 0
@@ -24,21 +32,16 @@ export class Leftovers {
     return this.#held.size === 0
   }
 
-  /** All of them, in order of number. */
-  get segments(): Segment[] {
-    return [...this.#held.values()].map(({ segment }) => segment).sort((a, b) => a.first - b.first)
-  }
-
   /** Numbers that a relay has, and no outbox heard of. */
   get elsewhere(): readonly Range[] {
     return this.#elsewhere
   }
 
-  /** `busyUntilMs`: take() does not give them before. */
-  hold(segments: readonly Segment[], busyUntilMs = 0): void {
+  /** `busyUntilMs`: somebody is taking care of them until then. */
+  hold(segments: readonly Segment[], busyUntilMs = 0, isAside = false): void {
     for (const segment of segments) {
       this.drop([segment])
-      this.#held.set(segment.first, { segment, busyUntilMs })
+      this.#held.set(segment.first, { segment, busyUntilMs, isAside })
       this.#bytes += segment.bytes
       this.#events += segment.count
     }
@@ -54,11 +57,22 @@ export class Leftovers {
     }
   }
 
-  /** Those that nobody is sending; until `untilMs` they are taken. */
+  /** Those that nobody takes care of, to be sent; until `untilMs` they are taken. */
   take(nowMs: number, untilMs: number): Segment[] {
-    const free = [...this.#held.values()].filter(({ busyUntilMs }) => busyUntilMs <= nowMs)
-    for (const each of free) each.busyUntilMs = untilMs
-    return free.map(({ segment }) => segment).sort((a, b) => a.first - b.first)
+    return this.#take(nowMs, untilMs, ({ isAside }) => !isAside)
+  }
+
+  /** The same for an outbox, which takes what the relay would not, too. */
+  takeForOutbox(nowMs: number, untilMs: number): Segment[] {
+    return this.#take(nowMs, untilMs, () => true)
+  }
+
+  /** Whoever took them could not take care of them. */
+  free(segments: readonly Pick<Segment, 'first'>[]): void {
+    for (const { first } of segments) {
+      const held = this.#held.get(first)
+      if (held) held.busyUntilMs = 0
+    }
   }
 
   /** What was taken comes back as what is left of it; `aside` is for an outbox alone, not to be sent from here again. */
@@ -69,7 +83,7 @@ export class Leftovers {
       still.some(({ first, count }) => first <= piece.first && piece.first < first + count)
     this.drop(taken)
     this.hold(left.filter(isStillHeld))
-    this.hold(aside.filter(isStillHeld), Number.POSITIVE_INFINITY)
+    this.hold(aside.filter(isStillHeld), 0, true)
   }
 
   /** A relay has these: no outbox needs their texts any more, only their numbers. */
@@ -84,9 +98,15 @@ export class Leftovers {
 
   /** Erases all that nobody is sending; gives how many events it was. */
   purge(nowMs: number): number {
-    const free = this.take(nowMs, nowMs)
+    const free = this.takeForOutbox(nowMs, nowMs)
     this.drop(free)
     return free.reduce((sum, { count }) => sum + count, 0)
+  }
+
+  #take(nowMs: number, untilMs: number, isWanted: (held: Held) => boolean): Segment[] {
+    const free = [...this.#held.values()].filter((held) => held.busyUntilMs <= nowMs && isWanted(held))
+    for (const held of free) held.busyUntilMs = untilMs
+    return free.map(({ segment }) => segment).sort((a, b) => a.first - b.first)
   }
 }
 

@@ -4,6 +4,7 @@ import type {
   Durability,
   OutboxTotals,
   RemoteOutbox,
+  Segment,
   StreamSummary,
 } from '../../outbox/contract.ts'
 import { bytesIn } from '../../outbox/core/sums.ts'
@@ -34,6 +35,8 @@ export interface WorkerOutboxOptions {
 
 /** One call carries at most so many bytes of events; Cloudflare's own limit is 32 MiB. */
 const MAX_CALL_BYTES = 4_194_304
+/** A request that stores longer than this is taken for dead. */
+const STORING_MS = 20_000
 /** An isolate has 128 MB for everything. */
 const MAX_HELD_BYTES = 8_388_608
 
@@ -125,11 +128,21 @@ export class WorkerOutbox implements RemoteOutbox {
   }
 
   async #append(group: AppendGroup): Promise<Durability> {
-    const { home, watch } = this.#options
+    const { home, watch, desk, runtime } = this.#options
     if (!home) return this.#hold(group)
+    const { leftovers } = desk
+    const untilMs = runtime.now() + STORING_MS
+    const earlier = leftovers.takeForOutbox(runtime.now(), untilMs)
+    // Held from now on: should this request be cut off, the isolate's next one takes care of them.
+    if (this.#hasRoom(group)) leftovers.hold(group.segments, untilMs)
+    const segments = [...group.segments, ...earlier]
     try {
-      return await this.#store(home, group)
+      const durability = await this.#store(home, group, segments)
+      leftovers.drop(segments)
+      return durability
     } catch (cause) {
+      leftovers.free(earlier)
+      leftovers.drop(group.segments)
       if (cause instanceof MetertapError && FINAL.has(cause.code)) throw cause
       const durability = this.#hold(group)
       watch.onDegraded(new MetertapError('outbox_unavailable', `${KEPT} (${nameOf(cause)}).`, {}, cause))
@@ -138,26 +151,30 @@ export class WorkerOutbox implements RemoteOutbox {
   }
 
   /** Into the Durable Object, together with what earlier requests of this isolate could not store. */
-  async #store(home: Home, group: AppendGroup): Promise<Durability> {
+  async #store(home: Home, group: AppendGroup, all: readonly Segment[]): Promise<Durability> {
     const { account, meters, desk, watch } = this.#options
-    const earlier = desk.leftovers.segments
     const elsewhere = [...desk.leftovers.elsewhere]
     let durability: Durability = 'power'
-    const [first = [], ...others] = portionsOf([...group.segments, ...earlier], MAX_CALL_BYTES)
-    for (const segments of [first, ...others]) {
+    for (const segments of portionsOf(all, MAX_CALL_BYTES)) {
       const request = { account, meters, group: { ...group, segments }, elsewhere }
       const reply = unpacked(await home.call((object) => object.append(request)))
       if (reply.trouble) watch.onTrouble(new MetertapError(reply.trouble.code, reply.trouble.message))
       durability = reply.durability
+      // What another isolate paused, or went on with.
+      desk.paused.clear()
+      for (const reason of reply.pausedBy) desk.paused.add(reason)
     }
-    desk.leftovers.drop(earlier)
     desk.leftovers.told(elsewhere)
     return durability
   }
 
+  #hasRoom({ segments }: AppendGroup): boolean {
+    return this.#options.desk.leftovers.bytes + bytesIn(segments) <= MAX_HELD_BYTES
+  }
+
   #hold(group: AppendGroup): Durability {
     const { leftovers } = this.#options.desk
-    if (leftovers.bytes + bytesIn(group.segments) > MAX_HELD_BYTES) {
+    if (!this.#hasRoom(group)) {
       const text = `The isolate’s memory holds ${MAX_HELD_BYTES} bytes of usage that could not be sent: the events were not kept.`
       throw new MetertapError('outbox_full', text, { maxHeldBytes: MAX_HELD_BYTES })
     }

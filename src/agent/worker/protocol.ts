@@ -18,6 +18,8 @@ export interface AppendRequest {
 
 export interface AppendReply {
   readonly durability: Durability
+  /** Why the account's events are kept back. */
+  readonly pausedBy: readonly string[]
   /** What keeps the object from sending. The events are safe in it. */
   readonly trouble?: { readonly code: ErrorCode; readonly message: string }
 }

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -80,6 +81,16 @@ export async function startWorker(
       child.kill('SIGKILL')
       process.kill(pid, 'SIGKILL')
       await ended
+      // It still holds the objects' files for a moment.
+      while (isRunning(pid)) await new Promise((resolve) => setTimeout(resolve, 5))
     },
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
   }
 }
