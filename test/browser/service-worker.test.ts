@@ -6,6 +6,8 @@ import { answerLine } from '../support/relay-line.ts'
 import { TinyRelay } from '../support/tiny-relay.ts'
 
 /** Without Background Sync a service worker sends when anything else wakes it: here, its activation and a message. */
+const LOAD_MS = 300
+
 let relay: AgentHome['relay']
 let outbox: string
 let stopAnswering: () => void
@@ -32,9 +34,9 @@ async function leaveBehind(account: string, count: number, from = 0): Promise<st
   return ids
 }
 
-async function register(): Promise<ServiceWorker> {
+async function register(more: Record<string, string> = {}): Promise<ServiceWorker> {
   const script = new URL('./worker/sw.ts', import.meta.url)
-  script.searchParams.set('outbox', outbox)
+  script.search = new URLSearchParams({ outbox, ...more }).toString()
   registration = await navigator.serviceWorker.register(script, { type: 'module' })
   const worker = registration.installing ?? registration.waiting ?? registration.active
   if (!worker) throw new Error('No worker.')
@@ -54,4 +56,18 @@ test('a service worker sends on whatever wakes it, and only what is of the accou
   })
   expect(new Set((await relay.events()).map(({ token }) => token))).toEqual(new Set([tokenOf('a')]))
   expect(await relay.conflicts()).toEqual([])
+})
+
+test('and, if it is asked to, when a page is opened', async () => {
+  await register({ fetch: 'yes' })
+  const ids = await leaveBehind('a', 2)
+  await eventually(async () => {
+    const page = document.createElement('iframe')
+    // In the worker's scope; what is there does not matter.
+    page.src = new URL('./worker/nothing.html', import.meta.url).pathname
+    document.body.append(page)
+    await new Promise((resolve) => setTimeout(resolve, LOAD_MS))
+    page.remove()
+    expect(await numbersById(relay)).toEqual(expected(ids))
+  })
 })

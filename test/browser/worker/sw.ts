@@ -6,4 +6,5 @@ import { fetchOverLine } from '../../support/relay-line.ts'
 const given = new URL(location.href).searchParams
 const outbox = given.get('outbox') ?? ''
 globalThis.fetch = fetchOverLine(`line-${outbox}`)
-drainUsage({ relay: 'https://relay.test', token: () => ({ token: tokenOf('a'), account: 'a' }), outbox })
+const token = () => ({ token: tokenOf('a'), account: 'a' })
+drainUsage({ relay: 'https://relay.test', token, outbox, onFetch: given.has('fetch') })
