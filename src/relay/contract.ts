@@ -153,7 +153,10 @@ export interface RelayOptions {
   readonly signingKeyDays?: number
 }
 
-/** Caps on what a client may send, and on what the relay takes on. */
+/**
+ * Caps on what a client may send, and on what the relay takes on. Where several relay processes share a store, requests
+ * a minute, connections and memory are each process's own; the daily cap and the backlog are those of all together.
+ */
 export interface RelayLimits {
   /** Compressed request body. Default 1 MiB. */
   readonly maxWireBytes: number
@@ -201,7 +204,7 @@ export interface RelayLimits {
    * it; a batch counts as a whole, so the last one may go over. Default: no cap.
    */
   readonly maxEventsPerAccountPerDay?: number
-  /** Below this much free disk space nothing is taken, bytes. Default 256 MiB. */
+  /** Below this much free disk space nothing is taken, bytes; of a SQLite store's disk. Default 256 MiB. */
   readonly minFreeDiskBytes: number
   /** While commits take longer than this (recent average), nothing is taken, ms. Default 5,000. */
   readonly maxCommitMs: number

@@ -121,6 +121,19 @@ describe('a SQLite store copied to PostgreSQL', { timeout: 60_000 }, () => {
     await changed.close()
     await expect(copySqliteToPostgres({ from: path, to: half, onProgress })).rejects.toThrow(/has changed since/)
 
+    // A relay that still runs on the file takes what is not in the copy.
+    const running = openSqliteStore({ path, clock: () => NOW_MS })
+    let isFirst = true
+    const whileRunning = await copySqliteToPostgres({
+      ...{ from: path, to: { url: server.url, schema: newSchema() } },
+      onProgress() {
+        if (isFirst) void running.accept(request(events(60, 60)))
+        isFirst = false
+      },
+    })
+    expect(whileRunning.problems).toEqual([expect.stringMatching(/has changed while it was copied/)])
+    await running.close()
+
     const live = newSchema()
     const store = open(live)
     await store.accept(request(events(0, 0)))

@@ -38,7 +38,7 @@ export function createApp(deps: AppDeps): Hono<RelayEnv> {
     if (isStopping()) throw stopping()
     await store.check().catch((error: unknown) => {
       log('error', 'store_failed', { error })
-      throw unavailable('The store cannot write now: look at its file, its folder and the free disk space.')
+      throw unavailable('The store cannot write now: look at its file, folder and free disk space, or at its database.')
     })
     deps.pressure.check()
     return c.json({ status: 'ok' })

@@ -27,5 +27,5 @@ const relay = await createRelay({
     tenantPerMinute: 1_000_000,
   },
 })
-process.stdout.write(`${JSON.stringify(await relay.start())}\n`)
 process.on('SIGTERM', () => relay.stop().then(() => process.exit(0)))
+process.stdout.write(`${JSON.stringify(await relay.start())}\n`)

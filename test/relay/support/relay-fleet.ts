@@ -20,15 +20,20 @@ export function createRelayFleet(database: string, upstream: string, size: numbe
   const pick = (): MortalRelay => relays[Math.floor(Math.random() * size)] as MortalRelay
   let isOver = false
 
-  /** A relay that cannot start, because its database is away, is started again, as its supervisor would. */
-  async function raise(relay: MortalRelay): Promise<void> {
+  const raising = new Map<MortalRelay, Promise<void>>()
+
+  /** Starts it again until it listens, as a supervisor would: when its database is away, and when it is killed meanwhile. */
+  function raise(relay: MortalRelay): Promise<void> {
+    const running = raising.get(relay) ?? startUntilItListens(relay).finally(() => raising.delete(relay))
+    raising.set(relay, running)
+    return running
+  }
+
+  async function startUntilItListens(relay: MortalRelay): Promise<void> {
     while (!isOver) {
-      try {
-        await relay.start().listens
-        return
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, 200))
-      }
+      const addresses = await relay.start().listens.catch(() => undefined)
+      if (addresses) return
+      await new Promise((resolve) => setTimeout(resolve, 200))
     }
   }
 
@@ -58,7 +63,7 @@ export function createRelayFleet(database: string, upstream: string, size: numbe
       const codes: (number | null)[] = []
       for (const relay of relays) {
         // Before it listens it does not know the signal yet.
-        await relay.addresses()
+        await raising.get(relay)
         codes.push(await relay.stop())
         await raise(relay)
       }

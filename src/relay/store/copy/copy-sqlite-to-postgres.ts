@@ -64,6 +64,7 @@ export async function copySqliteToPostgres({ from, to, onProgress }: CopyOptions
       onProgress({ rows: so, total, table }),
     )
     const problems = [
+      ...changedMeanwhile(from, mark.source),
       ...(await compareCounts(source, target, tables)),
       ...(await verifyPostgresStore({ url: to.url, schema: to.schema })).problems,
     ]
@@ -184,6 +185,17 @@ async function assertEmpty({ read }: Database, schema: string): Promise<void> {
     if (rows.length === 0) continue
     const message = 'The database is in use: a copy needs an empty one, or another --schema.'
     throw new MetertapError('bad_option', message, { table })
+  }
+}
+
+/** The copy is of one moment; a relay that still runs on the file has taken what is not in it. */
+function changedMeanwhile(path: string, fingerprintBefore: string): string[] {
+  const now = openSource(path)
+  try {
+    if (fingerprint(now) === fingerprintBefore) return []
+    return ['The file has changed while it was copied: stop the old relay, drop the copy and start again.']
+  } finally {
+    now.close()
   }
 }
 
