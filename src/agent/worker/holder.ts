@@ -1,40 +1,16 @@
 import type { DeadLetter, Outbox, OutboxTotals, StreamSummary } from '../../outbox/contract.ts'
 import { bytesIn, eventsIn } from '../../outbox/core/sums.ts'
 import type { Runtime } from '../../runtime/contract.ts'
-import type { Range } from '../../wire/contract.ts'
-import { MetertapError } from '../../wire/errors.ts'
+import type { MetertapError } from '../../wire/errors.ts'
+import { checkRequest, heldElsewhere } from './append-request.ts'
 import type { RelayAccess } from './bindings.ts'
 import { Heads } from './heads.ts'
+import { type FilledSettings, filledSettings, type HolderSettings } from './holder-settings.ts'
 import { type Allowance, Lane } from './lane.ts'
 import { afterDrain, appended, forced, mustWait, type Plan, type PlanTimes, withMeters } from './plan.ts'
 import type { Plans } from './plans.ts'
 import type { AppendReply, AppendRequest } from './protocol.ts'
-
-/** How an object that keeps events goes about it; every limit is for all of its accounts together. */
-export interface HolderSettings {
-  /** Longest wait before waiting events are sent, ms. Default 5,000. */
-  readonly flushIntervalMs?: number
-  /** Events of one account that are sent at once. Default 1,000. */
-  readonly flushEvents?: number
-  /** Bytes of one account that are sent at once. Default 262,144. */
-  readonly flushBytes?: number
-  /** Events in one request. Default 2,000. */
-  readonly maxBatchEvents?: number
-  /** Uncompressed bytes in one request. Default 524,288. */
-  readonly maxBatchBytes?: number
-  /** Longest wait for the relay's answer, ms. Default 30,000. */
-  readonly requestTimeoutMs?: number
-  /** How much may wait, bytes. Default 1,073,741,824. */
-  readonly maxOutboxBytes?: number
-  /** What gives way when it is full, see the agent's option. Default 'reject-new'. */
-  readonly overflow?: 'reject-new' | 'drop-oldest'
-  /** Requests to the relay in one run of the object; the free plan allows 50 with those for tokens. Default 25. */
-  readonly maxRequests?: number
-  /** A request failed, and is tried again; or something is missing. */
-  readonly onTrouble?: (account: string, trouble: { readonly code: string; readonly detail: string }) => void
-  /** The relay will not take these; they are kept with its reasons. */
-  readonly onDeadLetters?: (account: string, letters: readonly DeadLetter[]) => void
-}
+import { Room } from './room.ts'
 
 /** The alarm of a Durable Object. */
 export interface AlarmClock {
@@ -59,23 +35,6 @@ export interface HolderOptions {
 /** One account, for an operator. */
 export interface AccountStatus extends Plan, OutboxTotals {}
 
-type Settings = HolderSettings & Required<Omit<HolderSettings, 'onTrouble' | 'onDeadLetters'>>
-
-const DEFAULTS = {
-  flushIntervalMs: 5_000,
-  flushEvents: 1_000,
-  flushBytes: 262_144,
-  maxBatchEvents: 2_000,
-  maxBatchBytes: 524_288,
-  requestTimeoutMs: 30_000,
-  maxOutboxBytes: 1_073_741_824,
-  overflow: 'reject-new',
-  maxRequests: 25,
-} as const
-
-/** What one append may hold, and one row of a Durable Object's SQLite. */
-const MAX_GROUP_BYTES = 16_777_216
-const MAX_SEGMENT_BYTES = 1_500_000
 /** A run that was cut off is repeated after this, ms: the platform's own six retries may be used up. */
 const SAFETY_MS = 60_000
 /** A run takes no longer than this, about; the rest is another run's. */
@@ -89,18 +48,17 @@ const MAX_DUE = 200
 /** Keeps events of many accounts and sees that they are sent, each account's under its own token, by one alarm. */
 export class Holder {
   readonly #options: HolderOptions
-  readonly #settings: Settings
+  readonly #settings: FilledSettings
   readonly #lanes = new Map<string, Lane>()
   #heads: Promise<Heads> | undefined
-  /** About how much waits. */
-  #bytes: Promise<number> | undefined
-  #moreBytes = 0
+  readonly #room: Room
   /** Undefined: not known. */
   #alarmAtMs: number | null | undefined
 
   constructor(options: HolderOptions) {
     this.#options = options
-    this.#settings = { ...DEFAULTS, ...definedOf(options.settings) } as Settings
+    this.#settings = filledSettings(options.settings)
+    this.#room = new Room({ ...options, settings: this.#settings })
   }
 
   /** Resolves once the group survives a power cut. */
@@ -109,7 +67,7 @@ export class Holder {
     checkRequest(request)
     const { outbox, synced, runtime } = this.#options
     const bytes = bytesIn(group.segments)
-    await this.#admit(bytes)
+    await this.#room.admit(bytes)
     this.#heads ??= outbox.streams().then((streams) => new Heads(streams))
     const heads = await this.#heads
     // From here on in one step, so that events, plan and alarm are one commit.
@@ -120,11 +78,11 @@ export class Holder {
     const isMuch = lane.fresh.events >= this.#settings.flushEvents || lane.fresh.bytes >= this.#settings.flushBytes
     this.#change(account, (plan) => appended(withMeters(plan, meters), isMuch, this.#times(lane)))
     const durability = await stored
-    this.#moreBytes += bytes
+    this.#room.grew(bytes)
     if (elsewhere.length > 0) {
       await outbox.settle(heldElsewhere(group.head.stream, elsewhere, runtime.now()))
     }
-    await this.#makeRoom()
+    await this.#room.make()
     await synced()
     const trouble = this.#missing()
     const { pausedBy } = this.#options.plans.of(account)
@@ -228,7 +186,7 @@ export class Holder {
     allowance.requests += share.requests
     // Whoever joined a drain under way leaves the plan to the one who began it.
     if (isFirst) plans.put(afterDrain(plans.of(account), dueAtMs, drained, this.#times(lane)))
-    this.#bytes = undefined
+    this.#room.changed()
   }
 
   /** The lane of the plan's account; a token that allows too little is left behind with its lane. */
@@ -272,7 +230,7 @@ export class Holder {
   }
 
   #recount(account: string): void {
-    this.#bytes = undefined
+    this.#room.changed()
     this.#change(account, (plan) => appended(plan, true, this.#times()))
   }
 
@@ -288,31 +246,6 @@ export class Holder {
     if (this.#alarmAtMs === atMs) return
     alarm.set(atMs)
     this.#alarmAtMs = atMs
-  }
-
-  async #admit(bytes: number): Promise<void> {
-    const { maxOutboxBytes, overflow } = this.#settings
-    if (overflow !== 'reject-new' || (await this.#waitingBytes()) + bytes <= maxOutboxBytes) return
-    const text = `The Durable Object holds its ${maxOutboxBytes} bytes: the events were not recorded. They leave once the relay is reached; or raise maxOutboxBytes, or shards.`
-    throw new MetertapError('outbox_full', text)
-  }
-
-  async #makeRoom(): Promise<void> {
-    const { maxOutboxBytes, overflow } = this.#settings
-    if (overflow !== 'drop-oldest') return
-    const overBytes = (await this.#waitingBytes()) - maxOutboxBytes
-    if (overBytes <= 0) return
-    const bytes = Math.ceil(overBytes + maxOutboxBytes / 10)
-    await this.#options.outbox.dropOldest({ bytes, reason: 'outbox_full', nowMs: this.#options.runtime.now() })
-    this.#bytes = undefined
-  }
-
-  async #waitingBytes(): Promise<number> {
-    if (!this.#bytes) {
-      this.#moreBytes = 0
-      this.#bytes = this.#options.outbox.totals().then(({ bytes }) => bytes)
-    }
-    return (await this.#bytes) + this.#moreBytes
   }
 
   async #own<T extends Pick<DeadLetter, 'stream' | 'seq'>>(account: string, letters: readonly T[]): Promise<T[]> {
@@ -342,28 +275,6 @@ export class Holder {
   }
 }
 
-function checkRequest({ account, group }: AppendRequest): void {
-  if (group.head.accountTag !== account) {
-    throw new MetertapError('internal', 'A group is of the account that its call names.')
-  }
-  const tooLarge =
-    group.segments.some(({ bytes }) => bytes > MAX_SEGMENT_BYTES) || bytesIn(group.segments) > MAX_GROUP_BYTES
-  if (!tooLarge) return
-  const text = `A call takes at most ${MAX_GROUP_BYTES} bytes of events, in segments of at most ${MAX_SEGMENT_BYTES}.`
-  throw new MetertapError('event_too_large', text)
-}
-
-/** A relay has these numbers, and their events will never be appended. */
-function heldElsewhere(stream: string, ranges: readonly Range[], nowMs: number) {
-  const segments = ranges.map(([first, last]) => ({ stream, first, count: last - first + 1, bytes: 0, body: '' }))
-  const claim = { segments, reports: [], more: false }
-  return { claim, received: { [stream]: ranges }, rejected: [], deferred: [], nowMs }
-}
-
 function waitingIn({ recorded, settled, dead, dropped }: StreamSummary): number {
   return recorded - settled - dead - Object.values(dropped).reduce((sum, count) => sum + count, 0)
-}
-
-function definedOf(settings: HolderSettings): HolderSettings {
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined))
 }
