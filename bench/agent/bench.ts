@@ -2,16 +2,10 @@ import { bundlePage, type PageScripts } from '../browser/bundle.ts'
 import { measure, type Run } from '../browser/measure.ts'
 import type { Bench, BenchOptions, Report } from '../contract.ts'
 import { interleave } from '../harness/rounds.ts'
-import type { Format } from '../sink/contract.ts'
-import { floorFormat } from '../sink/formats/floor.ts'
-import { metertapFormat } from '../sink/formats/metertap.ts'
 import { type AgentCase, casesOf } from './cases.ts'
+import { inFirefox } from './firefox.ts'
 import { agentReport, type CaseResult } from './report.ts'
-
-export const SUBJECTS = ['metertap', 'floor'] as const
-export type AgentSubject = (typeof SUBJECTS)[number]
-
-export const FORMATS: Readonly<Record<AgentSubject, Format>> = { metertap: metertapFormat(), floor: floorFormat }
+import { type AgentSubject, FORMATS, SUBJECTS } from './subjects.ts'
 
 /** All of a case's events have to arrive: a subject that loses some is no floor. */
 function checkWhole(subject: string, { name, events }: AgentCase, { delivered }: Run): void {
@@ -43,6 +37,8 @@ async function runCase(
   return { case: each, timed, observed }
 }
 
+const FIREFOX = 'firefox'
+
 async function run({ quick, rounds, only, tell }: BenchOptions): Promise<Report> {
   const scripts = { metertap: await bundlePage('subjects/metertap.ts'), floor: await bundlePage('subjects/floor.ts') }
   const results: CaseResult[] = []
@@ -50,7 +46,17 @@ async function run({ quick, rounds, only, tell }: BenchOptions): Promise<Report>
     tell(each.name)
     results.push(await runCase(each, scripts, quick))
   }
-  return agentReport(results)
+  const report = agentReport(results)
+  // Starting it takes too long for the quick form; by name it can be had there, too.
+  if (quick ? only !== FIREFOX : !FIREFOX.includes(only)) return report
+  tell(FIREFOX)
+  const { ratios, tables, notes } = await inFirefox(scripts, Math.min(rounds, 5))
+  return {
+    ...report,
+    ratios: [...report.ratios, ...ratios],
+    tables: [...report.tables, ...tables],
+    notes: [...report.notes, ...notes],
+  }
 }
 
 export const agentBench: Bench = {

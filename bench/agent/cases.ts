@@ -1,4 +1,4 @@
-import type { Pace } from '../browser/measure.ts'
+import type { Pace } from '../browser/drive.ts'
 
 /** What is recorded, and how often it is measured. */
 export interface AgentCase {

@@ -4,7 +4,7 @@ import type { Hot } from '../browser/profile.ts'
 import type { Bench, BenchOptions, Report, Table } from '../contract.ts'
 import { interleave } from '../harness/rounds.ts'
 import { median } from '../harness/stats.ts'
-import { FORMATS, SUBJECTS } from './bench.ts'
+import { FORMATS, SUBJECTS } from './subjects.ts'
 
 /** Events of the burst, and of one before it that does not count. */
 const BURSTS = {

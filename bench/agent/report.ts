@@ -2,8 +2,8 @@ import type { Observed, Run } from '../browser/measure.ts'
 import type { Chart, Ratio, Report, Table } from '../contract.ts'
 import { figure } from '../harness/format.ts'
 import { median, ratioOf, spreadOf } from '../harness/stats.ts'
-import type { AgentSubject } from './bench.ts'
 import type { AgentCase } from './cases.ts'
+import type { AgentSubject } from './subjects.ts'
 
 export interface CaseResult {
   readonly case: AgentCase
@@ -100,7 +100,7 @@ export function agentReport(results: readonly CaseResult[]): Report {
   const table: Table = { title: 'Medians', columns: COLUMNS, rows: results.flatMap(rowsOf) }
   return {
     ratios: results.flatMap(ratiosOf),
-    tables: [table],
+    tables: results.length > 0 ? [table] : [],
     charts: chartOf(results),
     notes: [
       'Task and script time are the browser’s own metrics (TaskDuration, ScriptDuration) in processor time of the page’s main thread, from the first record() until all is delivered and quiet.',

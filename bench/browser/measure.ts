@@ -3,14 +3,12 @@ import type { CDPSession, Page } from 'playwright'
 import type { Format } from '../sink/contract.ts'
 import { openSink, type Sink } from '../sink/server.ts'
 import type { PageScripts } from './bundle.ts'
+import { countTransactions, type Pace, record, waitForDelivery } from './drive.ts'
 import { collectGarbage, type MainThread, readMetrics, startMetrics } from './metrics.ts'
 import { launch, newProfile, openSubject } from './open.ts'
 import { servePage } from './page-server.ts'
 import { type Hot, startProfile } from './profile.ts'
 import { startTrace, type Task } from './trace.ts'
-
-/** How events are recorded: all in one task, or so many a second. */
-export type Pace = { readonly kind: 'burst' } | { readonly kind: 'steady'; readonly perSecond: number }
 
 export interface MeasureOptions {
   readonly scripts: PageScripts
@@ -58,19 +56,6 @@ export interface Observed {
 
 /** The page starts its libraries, opens its storage, asks for settings. */
 const SETTLE_MS = 1_000
-/** After the last event: what is cleaned up belongs to the price. */
-const QUIET_MS = 700
-const POLL_MS = 50
-
-/** Waits until every event is there and nothing more comes, or until the time is over. */
-async function waitForDelivery(sink: Sink, events: number, deadlineMs: number): Promise<void> {
-  for (;;) {
-    const { delivered, lastRequestMs } = sink.arrivals
-    const nowMs = Date.now()
-    if (nowMs > deadlineMs || (delivered >= events && nowMs - lastRequestMs > QUIET_MS)) return
-    await delay(POLL_MS)
-  }
-}
 
 function observedOf(tasks: readonly Task[], peakHeapBytes: number): Observed {
   const longest = (isRecording: boolean) =>
@@ -90,15 +75,6 @@ function watchHeap(session: CDPSession): { stop(): number } {
       return peakBytes
     },
   }
-}
-
-function record(page: Page, pace: Pace) {
-  if (pace.kind === 'burst') return page.evaluate(() => window.bench?.burst())
-  return page.evaluate((perSecond) => window.bench?.steady(perSecond), pace.perSecond)
-}
-
-function countTransactions(page: Page): Promise<number> {
-  return page.evaluate(() => Object.values(window.bench?.transactions ?? {}).reduce((sum, count) => sum + count, 0))
 }
 
 /** What is watched besides the browser's own metrics; each costs something itself. */
