@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs'
-import { cp, readFile } from 'node:fs/promises'
+import { cp, readFile, writeFile } from 'node:fs/promises'
+import { type Browser, chromium, type Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CHROMIUM_FLAGS, requireEngine } from '../support/engines.ts'
 import { type Billing, startBilling } from './support/billing.ts'
 import { type Consumer, openConsumer, tool } from './support/consumer.ts'
 
@@ -39,6 +41,10 @@ describe('the packed package', () => {
   it('passes a strict TypeScript, with the declarations of its dependencies', async () => {
     await consumer.run(process.execPath, [tool('../typescript7/bin/tsc'), '-p', 'tsconfig.json'])
   })
+
+  it('passes it with the types of Cloudflare Workers', async () => {
+    await consumer.run(process.execPath, [tool('../typescript7/bin/tsc'), '-p', 'tsconfig.workers.json'])
+  })
 })
 
 describe('on Node', () => {
@@ -49,6 +55,51 @@ describe('on Node', () => {
     const { id, durability } = JSON.parse(out) as { id: string; durability: string }
     expect(durability).toBe('process')
     await expectBilled(id)
+  })
+})
+
+describe('in a page', () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath: requireEngine('chromium'), args: CHROMIUM_FLAGS })
+  })
+  afterAll(() => browser?.close())
+
+  /** Opens the consumer's page; what it says of its receipt, and what the console complained of. */
+  async function open(path: string, act = async (_: Page) => {}): Promise<{ said: string[]; complaints: string[] }> {
+    const page = await browser.newPage()
+    const complaints: string[] = []
+    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()))
+    page.on('pageerror', (error) => complaints.push(String(error)))
+    await page.goto(`${billing.site.url}${path}?relay=${encodeURIComponent(billing.relayUrl)}`)
+    await act(page)
+    await page.waitForFunction(() => / process$/.test(document.querySelector('output')?.textContent ?? ''))
+    const said = (await page.textContent('output'))?.split(' ') ?? []
+    await expectBilled(said[0] ?? '')
+    await page.close()
+    return { said, complaints }
+  }
+
+  it('a React application built by vite records once under StrictMode', async () => {
+    await consumer.run(tool('vite'), ['build', 'react', '--outDir', '../built', '--base', '/built/', '--emptyOutDir'])
+    const { said, complaints } = await open('/built/', (page) => page.click('button'))
+    expect(said[1]).toBe('process')
+    expect(complaints).toEqual([])
+  })
+
+  it('script tags with the integrity that the package tells, under a strict policy', async () => {
+    const tags = ['metertap.queue.js', 'metertap.global.js'].map(async (name) => {
+      const file = consumer.path('node_modules/metertap/dist', name)
+      const { integrity } = JSON.parse(await readFile(`${file}.integrity.json`, 'utf8')) as { integrity: string }
+      const wait = name === 'metertap.global.js' ? 'async' : ''
+      return `<script ${wait} src="/node_modules/metertap/dist/${name}" integrity="${integrity}"></script>`
+    })
+    const [queue, library] = await Promise.all(tags)
+    const html = `<!doctype html><title>page</title><output></output>${queue}<script src="main.js"></script>${library}`
+    await writeFile(consumer.path('script/index.html'), html)
+    const { said, complaints } = await open('/script/')
+    expect(said[1]).toBe('process')
+    expect(complaints).toEqual([])
   })
 })
 

@@ -27,8 +27,8 @@ export interface Consumer {
 const PROJECT = resolve(fileURLToPath(new URL('../../..', import.meta.url)))
 const FILES = join(PROJECT, 'test/package/consumer')
 const MAX_OUTPUT_BYTES = 2 ** 26
-/** What an application has besides: its own schemas and its own React. */
-const BESIDES = ['zod', 'react', 'react-dom']
+/** What an application has besides: its own schemas, its own React, and types of what it runs on. */
+const BESIDES = ['zod', 'react', 'react-dom', '@types/react', '@types/react-dom', '@cloudflare/workers-types']
 
 /** The Node that runs the tests first: a bare machine's own may be older than the package allows. */
 function environmentWith(given: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
