@@ -35,8 +35,11 @@ export interface HolderOptions {
 /** One account, for an operator. */
 export interface AccountStatus extends Plan, OutboxTotals {}
 
-/** A run that was cut off is repeated after this, ms: the platform's own six retries may be used up. */
-const SAFETY_MS = 60_000
+/**
+ * A run that was cut off is repeated after this, ms: the platform's own six retries may be used up. An alarm that comes due
+ * while a run goes on waits for its end, and the end sets another.
+ */
+const SAFETY_MS = 10_000
 /** A run takes no longer than this, about; the rest is another run's. */
 const RUN_MS = 60_000
 /** A Worker may have six connections open; some are left for tokens. */

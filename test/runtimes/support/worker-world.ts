@@ -42,6 +42,8 @@ export async function openWorkerWorld(entry: string, bindings: object = {}): Pro
     relay,
     isDown: false,
     async start() {
+      // Two on one folder would be in each other's way.
+      await running?.kill()
       running = await startWorker([module, join(folder, 'objects'), env])
       return running
     },
