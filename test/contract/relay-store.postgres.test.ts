@@ -235,10 +235,12 @@ describe('PostgreSQL store, many on one database', { timeout: 60_000 }, () => {
         failures++
       }
     }
+    let sent = 0
+    for (; sent < 10; sent++) await send(sent)
+    expect(acknowledged.size).toBe(10)
     const restarting = server.restart(200).finally(() => {
       isOver = true
     })
-    let sent = 0
     while (!isOver || sent % 2) {
       await Promise.all([send(sent), send(sent + 1)])
       sent += 2

@@ -24,6 +24,15 @@ export interface Piece {
   readonly count: number
 }
 
+/** What all events of a chunk share. */
+export interface ChunkOwner {
+  readonly tenant: string
+  readonly account: string
+  readonly device: string
+  readonly receivedAtMs: number
+  readonly meter: string
+}
+
 export interface ChunkRow {
   id: number
   meter: string

@@ -1,5 +1,6 @@
 import {
   type ChunkEvent,
+  type ChunkOwner,
   type ChunkRow,
   type PlacedEvent,
   pack,
@@ -10,15 +11,6 @@ import {
 import type { Credit } from '../core/outcomes.ts'
 import { columns, quoted, type Sql } from './sql.ts'
 import { SHARD } from './totals.ts'
-
-/** What all events of a chunk share. */
-export interface ChunkOwner {
-  readonly tenant: string
-  readonly account: string
-  readonly device: string
-  readonly receivedAtMs: number
-  readonly meter: string
-}
 
 /** Events on their way into a lane. */
 export interface NewChunk {

@@ -1,4 +1,5 @@
 import type { DeadLetterFilter, RelayDeadLetter } from '../contract.ts'
+import { isIds, type LetterRow, ownerOf, toLetter } from '../core/letters.ts'
 import type { Bookkeeping } from './bookkeeping.ts'
 import type { Chunks } from './chunks.ts'
 import { quoted, type Sql } from './sql.ts'
@@ -13,11 +14,6 @@ export interface DeadLetterDesk {
   replay(sql: Sql, selection: readonly number[] | DeadLetterFilter, nowMs: number): Promise<RelayDeadLetter[]>
   /** How many there were. */
   discard(sql: Sql, ids: readonly number[], nowMs: number): Promise<number>
-}
-
-interface LetterRow extends Omit<RelayDeadLetter, 'originalData' | 'needsEdit'> {
-  originalData: string | null
-  needsEdit: boolean
 }
 
 const COLUMNS = `id, tenant, account, device, stream, seq, meter, at_ms AS "atMs", data,
@@ -87,22 +83,5 @@ export function createDeadLetterDesk(
       await books.book(sql, 'discarded', credits, nowMs)
       return letters.length
     },
-  }
-}
-
-/** Array.isArray does not narrow a readonly list. */
-function isIds(selection: readonly number[] | DeadLetterFilter): selection is readonly number[] {
-  return Array.isArray(selection)
-}
-
-function ownerOf({ tenant, account, device, meter, receivedAtMs }: RelayDeadLetter): string {
-  return JSON.stringify([tenant, account, device, meter, receivedAtMs])
-}
-
-function toLetter({ originalData, needsEdit, ...row }: LetterRow): RelayDeadLetter {
-  return {
-    ...row,
-    ...(originalData === null ? {} : { originalData }),
-    ...(needsEdit ? { needsEdit: true as const } : {}),
   }
 }

@@ -1,8 +1,8 @@
 import type { HeldEvents } from '../contract.ts'
-import { type ChunkEvent, type ChunkRow, pack, placedEvents } from '../core/chunk-format.ts'
+import { type ChunkEvent, type ChunkOwner, type ChunkRow, pack, placedEvents } from '../core/chunk-format.ts'
 import { creditsOf } from '../core/held-credits.ts'
 import type { Bookkeeping } from './bookkeeping.ts'
-import type { ChunkOwner, Chunks } from './chunks.ts'
+import type { Chunks } from './chunks.ts'
 import { columns, quoted, type Sql } from './sql.ts'
 
 export interface HeldChunks {

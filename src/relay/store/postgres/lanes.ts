@@ -1,4 +1,5 @@
 import type { LaneBacklog } from '../contract.ts'
+import { type LaneRow, toBacklog } from '../core/lane-row.ts'
 import { quoted, type Sql } from './sql.ts'
 
 export interface Lanes {
@@ -6,16 +7,6 @@ export interface Lanes {
   /** False when it was not paused. */
   resume(sql: Sql, lane: string): Promise<boolean>
   backlog(sql: Sql): Promise<LaneBacklog[]>
-}
-
-interface LaneRow {
-  lane: string
-  waiting: number
-  in_delivery: number
-  parked: number
-  oldest: number | null
-  paused_reason: string | null
-  paused_at_ms: number | null
 }
 
 const MAX_REASON_CHARS = 500
@@ -55,13 +46,5 @@ export function createLanes(schema: string): Lanes {
       return resumed.length === 1
     },
     backlog: async (sql) => (await sql<LaneRow>(backlog)).map(toBacklog),
-  }
-}
-
-function toBacklog({ lane, waiting, in_delivery, parked, oldest, paused_reason, paused_at_ms }: LaneRow): LaneBacklog {
-  return {
-    ...{ lane, waiting, inDelivery: in_delivery, parked },
-    ...(oldest === null ? {} : { oldestReceivedAtMs: oldest }),
-    ...(paused_at_ms === null ? {} : { paused: { reason: paused_reason ?? '', sinceMs: paused_at_ms } }),
   }
 }

@@ -1,6 +1,7 @@
 import type { Sqlite } from '../../../sqlite/contract.ts'
 import {
   type ChunkEvent,
+  type ChunkOwner,
   type ChunkRow,
   cutByChars,
   type PlacedEvent,
@@ -10,15 +11,6 @@ import {
   type Run,
 } from '../core/chunk-format.ts'
 import type { Credit } from '../core/outcomes.ts'
-
-/** What all events of a chunk share. */
-export interface ChunkOwner {
-  readonly tenant: string
-  readonly account: string
-  readonly device: string
-  readonly receivedAtMs: number
-  readonly meter: string
-}
 
 export interface Chunks {
   /** Stores events at the end of a lane. */

@@ -1,5 +1,6 @@
 import type { Sqlite } from '../../../sqlite/contract.ts'
 import type { DeadLetterFilter, RelayDeadLetter } from '../contract.ts'
+import { isIds, type LetterRow, ownerOf, toLetter } from '../core/letters.ts'
 import type { Bookkeeping } from './bookkeeping.ts'
 import type { Chunks } from './chunks.ts'
 
@@ -13,11 +14,6 @@ export interface DeadLetterDesk {
   replay(selection: readonly number[] | DeadLetterFilter, nowMs: number): RelayDeadLetter[]
   /** How many there were. */
   discard(ids: readonly number[], nowMs: number): number
-}
-
-interface LetterRow extends Omit<RelayDeadLetter, 'originalData' | 'needsEdit'> {
-  originalData: string | null
-  needsEdit: number
 }
 
 const COLUMNS = `id, tenant, account, device, stream, seq, meter, at_ms AS atMs, data, original_data AS originalData,
@@ -80,22 +76,5 @@ export function createDeadLetterDesk(
       }
       return letters.length
     },
-  }
-}
-
-/** Array.isArray does not narrow a readonly list. */
-function isIds(selection: readonly number[] | DeadLetterFilter): selection is readonly number[] {
-  return Array.isArray(selection)
-}
-
-function ownerOf({ tenant, account, device, meter, receivedAtMs }: RelayDeadLetter): string {
-  return JSON.stringify([tenant, account, device, meter, receivedAtMs])
-}
-
-function toLetter({ originalData, needsEdit, ...row }: LetterRow): RelayDeadLetter {
-  return {
-    ...row,
-    ...(originalData === null ? {} : { originalData }),
-    ...(needsEdit === 0 ? {} : { needsEdit: true as const }),
   }
 }

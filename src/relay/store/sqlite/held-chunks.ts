@@ -1,9 +1,16 @@
 import type { Sqlite } from '../../../sqlite/contract.ts'
 import type { HeldEvents } from '../contract.ts'
-import { type ChunkEvent, type ChunkRow, cutByChars, pack, placedEvents } from '../core/chunk-format.ts'
+import {
+  type ChunkEvent,
+  type ChunkOwner,
+  type ChunkRow,
+  cutByChars,
+  pack,
+  placedEvents,
+} from '../core/chunk-format.ts'
 import { creditsOf } from '../core/held-credits.ts'
 import type { Bookkeeping } from './bookkeeping.ts'
-import type { ChunkOwner, Chunks } from './chunks.ts'
+import type { Chunks } from './chunks.ts'
 
 export interface HeldChunks {
   /** Stores events that no lane sees. */

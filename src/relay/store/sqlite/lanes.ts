@@ -1,21 +1,12 @@
 import type { Sqlite } from '../../../sqlite/contract.ts'
 import type { LaneBacklog } from '../contract.ts'
+import { type LaneRow, toBacklog } from '../core/lane-row.ts'
 
 export interface Lanes {
   pause(lane: string, reason: string, nowMs: number): void
   /** False when it was not paused. */
   resume(lane: string): boolean
   backlog(): LaneBacklog[]
-}
-
-interface LaneRow {
-  lane: string
-  waiting: number
-  in_delivery: number
-  parked: number
-  oldest: number | null
-  paused_reason: string | null
-  paused_at_ms: number | null
 }
 
 const MAX_REASON_CHARS = 500
@@ -41,13 +32,5 @@ export function createLanes(db: Sqlite): Lanes {
     },
     resume: (lane) => resume.run(lane).changes === 1,
     backlog: () => backlog.all().map((row) => toBacklog(row as unknown as LaneRow)),
-  }
-}
-
-function toBacklog({ lane, waiting, in_delivery, parked, oldest, paused_reason, paused_at_ms }: LaneRow): LaneBacklog {
-  return {
-    ...{ lane, waiting, inDelivery: in_delivery, parked },
-    ...(oldest === null ? {} : { oldestReceivedAtMs: oldest }),
-    ...(paused_at_ms === null ? {} : { paused: { reason: paused_reason ?? '', sinceMs: paused_at_ms } }),
   }
 }
