@@ -61,6 +61,8 @@ export interface Figures {
   readonly received: number
   readonly declared: number
   readonly forwarded: number
+  /** Kept by the relay as dead letters: the upstream refused them. */
+  readonly refused: number
   /** Rows that would be billed. */
   readonly upstream: number
   /** Numbers that were given out and never became durable: their process died first. */

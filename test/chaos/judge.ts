@@ -5,6 +5,8 @@ export interface Evidence {
   readonly promised: Iterable<string>
   /** Ids in agents' dead letters. */
   readonly buried: ReadonlySet<string>
+  /** Ids in the relay's: the upstream said that it refuses them, which does not always mean that it has not stored them. */
+  readonly refused: ReadonlySet<string>
   readonly ledger: readonly StreamRow[]
   /** The unique field of every row that the upstream would bill, doubles included. */
   readonly upstream: Iterable<string>
@@ -19,7 +21,7 @@ const sum = (counts: Readonly<Record<string, number>>): number =>
 const streamOf = (id: string): string => id.slice(0, id.lastIndexOf('-'))
 
 /** Holds the ledgers against each other and against what was promised. Pure. */
-export function judge({ promised, buried, ledger, upstream }: Evidence): Verdict {
+export function judge({ promised, buried, refused, ledger, upstream }: Evidence): Verdict {
   const problems: string[] = []
   const billed = new Map<string, number>()
   let rows = 0
@@ -33,18 +35,27 @@ export function judge({ promised, buried, ledger, upstream }: Evidence): Verdict
   let promisedLost = 0
   for (const id of promised) {
     promises++
-    if (billed.has(id) || buried.has(id)) continue
+    if (billed.has(id) || buried.has(id) || refused.has(id)) continue
     promisedLost++
     problems.push(`${id} was durable and has not arrived.`)
   }
   const known = new Map(ledger.map((row) => [row.stream, row]))
   const billedOf = new Map<string, number>()
-  for (const id of billed.keys()) billedOf.set(streamOf(id), (billedOf.get(streamOf(id)) ?? 0) + 1)
+  for (const id of billed.keys()) {
+    const count = billedOf.get(streamOf(id)) ?? 0
+    billedOf.set(streamOf(id), refused.has(id) ? count : count + 1)
+  }
   for (const row of ledger) problems.push(...equations(row, billedOf.get(row.stream) ?? 0))
   for (const stream of billedOf.keys()) {
     if (!known.has(stream)) problems.push(`${stream} is billed, and the relay does not know it.`)
   }
-  const figures = figuresOf(ledger, { promised: promises, promisedLost, doubled: doubled.length, upstream: rows })
+  const figures = figuresOf(ledger, {
+    promised: promises,
+    promisedLost,
+    doubled: doubled.length,
+    upstream: rows,
+    refused: refused.size,
+  })
   return { ok: problems.length === 0, problems: problems.slice(0, MAX_PROBLEMS), figures }
 }
 
@@ -69,7 +80,7 @@ function equations(row: StreamRow, billed: number): string[] {
   return problems
 }
 
-type Counted = Pick<Figures, 'promised' | 'promisedLost' | 'doubled' | 'upstream'>
+type Counted = Pick<Figures, 'promised' | 'promisedLost' | 'doubled' | 'upstream' | 'refused'>
 
 function figuresOf(ledger: readonly StreamRow[], counted: Counted): Figures {
   const total = (of: (row: StreamRow) => number) => ledger.reduce((all, row) => all + of(row), 0)
@@ -80,6 +91,7 @@ function figuresOf(ledger: readonly StreamRow[], counted: Counted): Figures {
     received: total((row) => row.received),
     declared: total((row) => sum(row.declared)),
     forwarded: total((row) => row.forwarded),
+    refused: counted.refused,
     upstream: counted.upstream,
     missing: total((row) => row.missing),
     promisedLost: counted.promisedLost,

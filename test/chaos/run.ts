@@ -119,10 +119,13 @@ function withProblems(verdict: Verdict, problems: readonly string[]): Verdict {
 /** Nothing is on its way any more: stops the relay and reads all books. */
 async function hearAll({ relay, zuora }: World, book: Book): Promise<Verdict> {
   await relay.stop()
-  const { ledger, problems } = await relay.autopsy()
+  const { ledger, refused, problems } = await relay.autopsy()
   const upstream = [...zuora.ledger.events(CHAOS_METER_ID)].map(({ UsageIdentifier }) => String(UsageIdentifier))
   const buried = new Set(book.buried.keys())
-  return withProblems(judge({ promised: book.promised.keys(), buried, ledger, upstream }), problems)
+  return withProblems(
+    judge({ promised: book.promised.keys(), buried, refused: new Set(refused), ledger, upstream }),
+    problems,
+  )
 }
 
 function countStrikes(plan: readonly Strike[]): Record<string, number> {

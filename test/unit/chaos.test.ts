@@ -34,7 +34,10 @@ const row = (changes: Partial<StreamRow> = {}): StreamRow => ({
   ...changes,
 })
 
-const evidence = { promised: ['s-0', 's-1'], buried: new Set<string>(), ledger: [row()], upstream: ['s-0', 's-1'] }
+const none = new Set<string>()
+const evidence = {
+  ...{ promised: ['s-0', 's-1'], buried: none, refused: none, ledger: [row()], upstream: ['s-0', 's-1'] },
+}
 
 describe('judge', () => {
   test('is content when every promised event is billed once and the books balance', () => {
@@ -47,6 +50,13 @@ describe('judge', () => {
     const lost = { ...evidence, promised: ['s-0', 's-1', 's-2'] }
     expect(judge(lost)).toMatchObject({ ok: false, problems: ['s-2 was durable and has not arrived.'] })
     expect(judge({ ...lost, buried: new Set(['s-2']) }).ok).toBe(true)
+  })
+
+  test('an event that the relay keeps as refused is not lost, whether the upstream stored it or not', () => {
+    const ledger = [row({ forwarded: 1, dead: 1 })]
+    for (const upstream of [['s-0'], ['s-0', 's-1']]) {
+      expect(judge({ ...evidence, ledger, refused: new Set(['s-1']), upstream }).problems).toEqual([])
+    }
   })
 
   test('an event that is billed twice', () => {

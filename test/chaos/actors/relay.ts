@@ -1,13 +1,21 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { eventId } from '../../../src/meter/contract.ts'
 import { openSqliteStore } from '../../../src/relay/store/sqlite/open-sqlite-store.ts'
 import { verifyStore } from '../../../src/relay/store/sqlite/verify-store.ts'
 import type { Actor, StreamRow } from '../contract.ts'
 import type { RelayProcessOptions } from '../processes/contract.ts'
 import { mortal } from './mortal.ts'
 
+export interface Autopsy {
+  readonly ledger: readonly StreamRow[]
+  /** Event ids of its dead letters. */
+  readonly refused: readonly string[]
+  readonly problems: readonly string[]
+}
+
 export interface RelayActor extends Actor {
   /** Every stream that the relay knew when it was stopped, and what is wrong with its store. */
-  autopsy(): Promise<{ readonly ledger: StreamRow[]; readonly problems: readonly string[] }>
+  autopsy(): Promise<Autopsy>
   /** Events that are stored and not yet settled with the upstream. */
   onTheWay(): Promise<number>
 }
@@ -47,8 +55,9 @@ export function relayActor(options: RelayProcessOptions): RelayActor {
       const { problems } = await verifyStore(options.database)
       const store = openSqliteStore({ path: options.database, clock: Date.now })
       const ledger = await store.ledger({ limit: ALL })
+      const letters = await store.deadLetters({ limit: ALL })
       await store.close()
-      return { ledger, problems }
+      return { ledger, refused: letters.map(({ stream, seq }) => eventId(stream, seq)), problems }
     },
     async onTheWay() {
       const { totals } = (await ask('/v1/ledger?limit=1')) as { totals: Record<string, number> }
