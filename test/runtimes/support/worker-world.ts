@@ -59,7 +59,11 @@ function bindingsOf({ url }: Served): object {
 /** Tokens tell their account, so that the relay's book shows under whose token an event came. */
 async function answer({ relay, isDown }: WorkerWorld, request: Request): Promise<Response> {
   if (isDown) return new Response('', { status: 503 })
-  if (new URL(request.url).pathname !== '/v1/token') return relay.fetch(request)
+  if (new URL(request.url).pathname !== '/v1/token') {
+    // The server's own request is not quite one.
+    const { url, method, headers } = request
+    return relay.fetch(new Request(url, { method, headers, body: await request.arrayBuffer() }))
+  }
   const { grant } = (await request.json()) as { grant: string }
   return Response.json({ token: `token-of-${decodeJwt(grant).sub}` })
 }
