@@ -1,7 +1,7 @@
 import type { Bench, BenchOptions, Report } from '../contract.ts'
 import { inParallel } from '../harness/rounds.ts'
 import { measureCosts } from './cost.ts'
-import { FATE_TIMES, FATES, meet } from './fates.ts'
+import { FATE_TIMES, FATES, tryToMeet } from './fates.ts'
 import { installPeers } from './install.ts'
 import { peersReport } from './report.ts'
 import { loadLibraries } from './subjects.ts'
@@ -21,7 +21,7 @@ async function run({ quick, rounds, only, tell }: BenchOptions): Promise<Report>
   const jobs = FATES.flatMap((fate) => libraries.map((library) => ({ fate, library })))
   const fates = await inParallel(jobs, AT_ONCE, ({ fate, library }) => {
     tell(`${fate.name}: ${library.name}`)
-    return meet(library, fate, FATE_TIMES[form])
+    return tryToMeet(library, fate, FATE_TIMES[form])
   })
   return peersReport({ events, costs, fates })
 }

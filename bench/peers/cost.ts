@@ -12,6 +12,8 @@ export interface CostOptions {
 export interface Cost {
   readonly library: Library
   readonly runs: readonly Run[]
+  /** Why there are fewer rounds than asked for, such as a page that crashed. */
+  readonly failures: readonly string[]
 }
 
 /** A library that takes longer than this is not asked again: what it costs is beyond doubt. */
@@ -27,9 +29,14 @@ export async function measureCosts(libraries: readonly Library[], options: CostO
     tell(`cost, round ${round + 1}: ${name}`)
     const startMs = performance.now()
     const { scripts, format } = byName.get(name) as Library
-    const run = await measure({ scripts, format, events, pace: { kind: 'burst' }, timeoutMs })
-    if (performance.now() - startMs > ONCE_IS_ENOUGH_MS) slow.add(name)
+    const options = { scripts, format, events, pace: { kind: 'burst' }, timeoutMs } as const
+    const run = await measure(options).catch((error: unknown) => (error as Error).message)
+    if (performance.now() - startMs > ONCE_IS_ENOUGH_MS || typeof run === 'string') slow.add(name)
     return run
   })
-  return libraries.map((library) => ({ library, runs: (runs[library.name] ?? []).filter((run) => run !== undefined) }))
+  return libraries.map((library) => {
+    const all = runs[library.name] ?? []
+    const failures = all.filter((run) => typeof run === 'string')
+    return { library, failures, runs: all.filter((run) => typeof run === 'object') }
+  })
 }

@@ -76,6 +76,16 @@ export interface FateResult {
   readonly doubled: number
   /** Arrived again under the same id: a back end that keeps ids throws them away. */
   readonly resent: number
+  /** Why it could not be played to its end. */
+  readonly failure?: string
+}
+
+/** As meet(); what breaks becomes the result, so that the others are not lost. */
+export function tryToMeet(library: Library, fate: Fate, times: FateTimes): Promise<FateResult> {
+  return meet(library, fate, times).catch((error: unknown) => ({
+    ...{ library: library.name, fate: fate.name, failure: (error as Error).message },
+    ...{ recorded: 0, delivered: 0, lost: 0, doubled: 0, resent: 0 },
+  }))
 }
 
 /** One library, one fate; then the next visit, with one more event, so that whatever waits for one gets its chance. */

@@ -23,8 +23,10 @@ const isWhole = (runs: readonly Run[], events: number): boolean => runs.every(({
 function costRatios({ events, costs, fates }: PeersResults): Ratio[] {
   const ours = costs.find(({ library }) => library.name === OURS)
   if (!ours) return []
-  const others = costs.filter(({ library }) => library.name !== OURS)
-  const isLossless = (name: string) => fates.every(({ library, lost }) => library !== name || lost === 0)
+  if (ours.runs.length === 0) return []
+  const others = costs.filter(({ library, runs }) => library.name !== OURS && runs.length > 0)
+  const isLossless = (name: string) =>
+    fates.every(({ library, lost, failure }) => library !== name || (lost === 0 && failure === undefined))
   const best = others
     .filter(({ library, runs }) => isLossless(library.name) && isWhole(runs, events))
     .toSorted((a, b) => median(a.runs.map(taskMs)) - median(b.runs.map(taskMs)))[0]
@@ -36,8 +38,8 @@ function costRatios({ events, costs, fates }: PeersResults): Ratio[] {
 }
 
 function fateRatios(fates: readonly FateResult[]): Ratio[] {
-  const ours = fates.filter(({ library }) => library === OURS)
-  if (ours.length === 0) return []
+  const ours = fates.filter(({ library, failure }) => library === OURS && failure === undefined)
+  if (ours.length < FATES.length) return []
   const sum = (what: 'lost' | 'doubled') => spreadOf([ours.reduce((total, result) => total + result[what], 0)])
   return [
     { name: 'metertap’s events lost in all fates', value: sum('lost'), atMost: 0 },
@@ -47,6 +49,7 @@ function fateRatios(fates: readonly FateResult[]): Ratio[] {
 
 function costTable({ events, costs }: PeersResults): Table {
   const rows = costs.map(({ library, runs }) => {
+    if (runs.length === 0) return [library.name, ...Array(7).fill('–'), library.bundleBytes / KB]
     const of = (what: (run: Run) => number) => median(runs.map(what))
     const delivered = runs.flatMap(({ deliveredMs }) => deliveredMs ?? [])
     return [
@@ -81,6 +84,7 @@ function fateTable({ costs, fates }: PeersResults): Table {
     ...FATES.map(({ name }) => {
       const result = fates.find((each) => each.library === library.name && each.fate === name)
       if (!result) return '–'
+      if (result.failure !== undefined) return 'failed'
       const { lost, doubled, resent, recorded } = result
       return `${lost} / ${doubled} / ${resent} of ${recorded}`
     }),
@@ -106,7 +110,10 @@ function chartsOf({ events, costs, fates }: PeersResults): Chart[] {
       name: 'peers-cost',
       title: `Main-thread time for a burst of ${figure(events)} events`,
       unit: 'ms of processor time',
-      bars: barsOf(costs, ({ runs }) => median(runs.map(taskMs))),
+      bars: barsOf(
+        costs.filter(({ runs }) => runs.length > 0),
+        ({ runs }) => median(runs.map(taskMs)),
+      ),
       isLog: true,
     },
     {
@@ -130,6 +137,8 @@ export function peersReport(results: PeersResults): Report {
     tables: [costTable(results), fateTable(results)],
     charts: chartsOf(results),
     notes: [
+      ...results.costs.flatMap(({ library, failures }) => failures.map((text) => `${library.name}: ${text}`)),
+      ...results.fates.flatMap(({ library, fate, failure }) => (failure ? [`${library}, ${fate}: ${failure}`] : [])),
       `Peers: ${peerVersions().join(', ')}. Their configurations, with their sources: bench/peers/configs.`,
       'Lost: in no request by the end, after the next visit to the page too, within the form’s patience: what the quick form calls lost may only be late. Doubled: under two ids, or without any. Resent: a back end that keeps ids throws it away.',
       'Task and script time are processor time of the page’s main thread, from the first call until all is delivered and quiet.',

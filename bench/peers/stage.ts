@@ -97,6 +97,8 @@ class OpenStage implements Stage {
   }
 
   async nextVisit(): Promise<void> {
+    // What has arrived is answered first: a tab closed under its answer is another fate.
+    await delay(SETTLE_MS)
     if (this.#page && !this.#page.isClosed() && this.#context) await this.#page.close()
     await this.open()
     await this.record(1, 1)
