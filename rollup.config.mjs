@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
 import terser from '@rollup/plugin-terser'
 import dts from 'rollup-plugin-dts'
@@ -19,6 +20,16 @@ const executable = {
   name: 'executable',
   writeBundle({ dir }) {
     chmodSync(`${dir}/cli.js`, 0o755)
+  },
+}
+
+/** The relay's console: its page is bundled now, and its files are text in a module of their own. */
+const consolePage = {
+  name: 'console-page',
+  async load(id) {
+    if (!id.endsWith('/console/load-files.ts')) return null
+    const { bundlePage } = await import(pathToFileURL('src/relay/console/bundle-page.ts').href)
+    return `const files = ${JSON.stringify(await bundlePage())}\nexport const loadFiles = async () => files\n`
   },
 }
 
@@ -77,7 +88,7 @@ export default [
     input: entries,
     onwarn,
     external: packages,
-    plugins: [transpile, executable],
+    plugins: [consolePage, transpile, executable],
     output: { dir: 'dist', format: 'esm', sourcemap: true, chunkFileNames: 'chunks/[name]-[hash].js' },
   },
   {

@@ -61,9 +61,10 @@ async function openWorld({ port, data, replay }: Options): Promise<World> {
   }
 }
 
-function printAddresses({ pageUrl, gate, zuora }: World): void {
+function printAddresses({ pageUrl, gate, zuora, adminUrl, adminKey }: World): void {
   console.log(`product page   ${pageUrl}`)
   console.log(`relay          ${gate.url}`)
+  console.log(`console        ${adminUrl}/console  (key: ${adminKey})`)
   console.log(`Zuora stand-in ${zuora.url}  (what it holds: ${zuora.url}/_standin/ledger)`)
 }
 

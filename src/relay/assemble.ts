@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Hono } from 'hono'
 import { createAcceptBatch } from './accept/accept-batch.ts'
 import type { RelaySettings } from './config/resolve-config.ts'
+import { besideConsole, type ConsoleDeps, createConsole } from './console/create-console.ts'
 import type { RelayDeps } from './deps.ts'
 import type { Forwarder } from './forward/contract.ts'
 import { createAdminApp } from './http/admin.ts'
@@ -26,7 +27,7 @@ import { VERSION } from './version.ts'
 
 export interface Parts {
   readonly app: Hono<RelayEnv>
-  readonly adminApp: Hono<RelayEnv>
+  readonly adminApp: Pick<Hono<RelayEnv>, 'fetch'>
   readonly store: RelayStore
   readonly forwarder: Forwarder
   readonly reconciler: Reconciler
@@ -84,16 +85,28 @@ export async function assemble(
   const adminApp =
     admin === undefined
       ? createBareApp(reporting, 'Give the relay an admin key first.')
-      : createAdminApp({
-          ...{ ...reporting, store, forwarder, reconciler, keys, metrics, tenant, meters, limits },
-          ...{
-            adminKey: admin.key,
-            backup: backupInto(admin.backupFolder, store),
-            version: VERSION,
-            inflate: inflateNode,
-          },
-        })
+      : withConsole(
+          createAdminApp({
+            ...{ ...reporting, store, forwarder, reconciler, keys, metrics, tenant, meters, limits },
+            ...{
+              adminKey: admin.key,
+              backup: backupInto(admin.backupFolder, store),
+              version: VERSION,
+              inflate: inflateNode,
+            },
+          }),
+          { ...reporting, limits, uuid, adminKey: admin.key },
+        )
   return { app, adminApp, store, forwarder, reconciler, log }
+}
+
+function withConsole(
+  api: Parts['adminApp'],
+  deps: Omit<ConsoleDeps, 'api' | 'inflate' | 'loadFiles'>,
+): Parts['adminApp'] {
+  // A relay whose console nobody opens does not load its page.
+  const loadFiles: ConsoleDeps['loadFiles'] = async () => (await import('./console/load-files.ts')).loadFiles()
+  return besideConsole(api, createConsole({ ...deps, api, inflate: inflateNode, loadFiles }))
 }
 
 function backupInto(folder: string | undefined, store: RelayStore): ((file: string) => Promise<void>) | undefined {

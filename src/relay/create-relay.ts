@@ -14,8 +14,8 @@ import type { RelayStore } from './store/contract.ts'
 export interface Relay {
   /** Answers one request of an agent; works in any web-standard server, without start() too. */
   fetch(request: Request, info?: RequestInfo): Promise<Response>
-  /** Answers one request of the operator. Without `admin` in the configuration: 404. */
-  adminFetch(request: Request): Promise<Response>
+  /** Answers one request of the operator, or of the console's page. Without `admin` in the configuration: 404. */
+  adminFetch(request: Request, info?: RequestInfo): Promise<Response>
   /**
    * Starts forwarding and listens where the configuration says; `adminUrl` is there when it has `admin`.
    * Errors: MetertapError bad_option.
@@ -67,8 +67,8 @@ function toRelay(
   const { store, forwarder, reconciler } = parts
   const answer: Relay['fetch'] = (request, info = {}) =>
     turnstile.pass(async () => await parts.app.fetch(request, info))
-  const answerAdmin: Relay['adminFetch'] = (request) =>
-    turnstile.pass(async () => await parts.adminApp.fetch(request, {}))
+  const answerAdmin: Relay['adminFetch'] = (request, info = {}) =>
+    turnstile.pass(async () => await parts.adminApp.fetch(request, info))
   let started: Promise<RunningServer[]> | undefined
   let stopped: Promise<void> | undefined
   let reconciling: NodeJS.Timeout | undefined

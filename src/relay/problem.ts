@@ -16,6 +16,7 @@ export type ProblemCode =
   | 'grant_used'
   | 'invalid_session'
   | 'session_expired'
+  | 'forbidden'
   | 'not_found'
   | 'method_not_allowed'
   | 'body_timeout'
@@ -49,6 +50,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, ti
   grant_used: [401, 'The grant was used before'],
   invalid_session: [401, 'The session is not accepted'],
   session_expired: [401, 'The session has expired'],
+  forbidden: [403, 'This is not allowed'],
   not_found: [404, 'There is nothing here'],
   method_not_allowed: [405, 'The method is not allowed here'],
   body_timeout: [408, 'The body came too slowly'],

@@ -12,6 +12,7 @@ import { type AdminDeskDeps, createAdminDesk, parseLimit } from './admin-desk.ts
 import { createBareApp, type Reporting } from './app.ts'
 import { createDeadLetterRoutes, type DeadLetterDeps } from './dead-letter-routes.ts'
 import type { RelayEnv } from './env.ts'
+import { createLookupRoutes } from './lookup-routes.ts'
 import { createOperationRoutes, type OperationDeps } from './operation-routes.ts'
 import { bearer } from './read-token.ts'
 
@@ -85,6 +86,7 @@ export function createAdminApp(deps: AdminDeps): Hono<RelayEnv> {
   })
   app.route('/', createDeadLetterRoutes({ ...deps, desk }))
   app.route('/', createOperationRoutes({ ...deps, desk }))
+  app.route('/', createLookupRoutes({ ...deps, desk }))
   return app
 }
 

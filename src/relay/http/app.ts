@@ -52,7 +52,11 @@ export function createApp(deps: AppDeps): Hono<RelayEnv> {
 }
 
 /** What the agents' and the operator's app share: headers, problems, metrics and spans. */
-export function createBareApp(reporting: Reporting, notFoundAdvice: string): Hono<RelayEnv> {
+export function createBareApp(
+  reporting: Reporting,
+  notFoundAdvice: string,
+  headers: SecurityHeaders = FOR_PROGRAMS,
+): Hono<RelayEnv> {
   const { log, tracer, clock, instruments } = reporting
   const app = new Hono<RelayEnv>()
   app.use(async (c, next) => {
@@ -67,7 +71,7 @@ export function createBareApp(reporting: Reporting, notFoundAdvice: string): Hon
       instruments.request(method, route, status, Math.max(0, clock() - begunMs))
     })
   })
-  app.use(securityHeaders())
+  app.use(securityHeaders(headers))
   app.use(async (c, next) => {
     await next()
     if (!c.res.headers.has('Cache-Control')) c.res.headers.set('Cache-Control', 'no-store')
@@ -101,11 +105,20 @@ function routeOf(pattern: string): string {
   return pattern.includes('*') || pattern === '' ? 'none' : pattern
 }
 
-function securityHeaders(): ReturnType<typeof secureHeaders> {
+type SecurityHeaders = Pick<
+  NonNullable<Parameters<typeof secureHeaders>[0]>,
+  'contentSecurityPolicy' | 'crossOriginResourcePolicy'
+>
+
+const FOR_PROGRAMS: SecurityHeaders = {
+  // Pages of other origins are the ones that call; CORS decides which of them may read.
+  crossOriginResourcePolicy: 'cross-origin',
+  contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+}
+
+function securityHeaders(headers: SecurityHeaders): ReturnType<typeof secureHeaders> {
   return secureHeaders({
-    // Pages of other origins are the ones that call; CORS decides which of them may read.
-    crossOriginResourcePolicy: 'cross-origin',
-    contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+    ...headers,
     xDnsPrefetchControl: false,
     xDownloadOptions: false,
     xPermittedCrossDomainPolicies: false,

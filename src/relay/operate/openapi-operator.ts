@@ -25,6 +25,25 @@ export const ADMIN_PATHS: Paths = {
       problems: ADMIN,
     },
   },
+  '/v1/days': {
+    get: {
+      id: 'readDays',
+      summary:
+        'How complete each account is, by the day (UTC) on which a stream was first seen; of the newest streams.',
+      parameters: [query('account'), limit],
+      answer: json('The days.', object({ days: list(), isWhole: { type: 'boolean' } })),
+      problems: ADMIN,
+    },
+  },
+  '/v1/events/{id}': {
+    get: {
+      id: 'findEvent',
+      summary: "An event's way, as far as the ledger tells: its streams are counted, not each event on its own.",
+      parameters: [inPath('id')],
+      answer: json('The way, for each account that has the stream.', object({ id: text, ways: list() })),
+      problems: [...ADMIN, 'not_found'],
+    },
+  },
   '/v1/backlog': {
     get: {
       id: 'readBacklog',

@@ -63,6 +63,10 @@ export const RELAY_PROBLEMS: Readonly<Record<ProblemCode, Explanation>> = {
     cause: 'The user’s session has ended.',
     fix: 'Let the user log in again; events wait for that.',
   },
+  forbidden: {
+    cause: 'Something other than the console’s own page used the console’s session.',
+    fix: 'Open the console itself; programs use the operator’s API with the admin key.',
+  },
   not_found: {
     cause: 'There is nothing at this path, or nothing of this id.',
     fix: 'Check the address; the operator’s API has a port of its own.',

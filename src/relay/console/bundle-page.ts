@@ -1,0 +1,23 @@
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import type { ConsoleFiles } from './files.ts'
+
+/** Makes the page's files of its sources: for the build, and for a relay that runs from its sources. */
+export async function bundlePage(): Promise<ConsoleFiles> {
+  const { build } = await import('esbuild')
+  const folder = fileURLToPath(new URL('./page/', import.meta.url))
+  const { outputFiles } = await build({
+    absWorkingDir: folder,
+    entryPoints: { page: 'main.ts', style: 'page.css' },
+    ...{ bundle: true, minify: true, write: false, format: 'esm', target: 'es2022', outdir: '/', logLevel: 'error' },
+    legalComments: 'inline',
+  })
+  const textOf = (name: string): string => outputFiles.find(({ path }) => path.endsWith(name))?.text ?? ''
+  const source = (name: string): Promise<string> => readFile(`${folder}${name}`, 'utf8')
+  return {
+    'page.html': { type: 'text/html; charset=utf-8', text: await source('page.html') },
+    'page.js': { type: 'text/javascript; charset=utf-8', text: textOf('page.js') },
+    'page.css': { type: 'text/css; charset=utf-8', text: textOf('style.css') },
+    'icon.svg': { type: 'image/svg+xml', text: await source('icon.svg') },
+  }
+}
