@@ -1,42 +1,66 @@
 import type { RelayLimits } from '../contract.ts'
 
-const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
-
 export type Finding = 'too_deep' | 'forbidden_key' | 'too_many_keys' | 'string_too_long'
 
 export type ShapeLimits = Pick<RelayLimits, 'maxDepth' | 'maxKeys' | 'maxStringChars'>
 
+/** More than any number, literal or mark takes in JSON. */
+const SCALAR_BYTES = 32
+/** One UTF-16 unit takes six bytes at most: `\\u0000`. */
+const UNIT_BYTES = 6
+
 /**
  * Looks through parsed JSON for what must not reach a schema: nesting beyond maxDepth (a scalar has depth 0), too many
  * keys, strings that are too long, and keys that could replace a prototype when a schema copies them. Recursion ends at
- * maxDepth.
+ * maxDepth. When there is nothing of that: how many bytes the value's JSON has at the most.
  */
-export function inspect(value: unknown, { maxDepth, maxKeys, maxStringChars }: ShapeLimits): Finding | undefined {
+export function inspect(value: unknown, { maxDepth, maxKeys, maxStringChars }: ShapeLimits): Finding | number {
   let keysLeft = maxKeys
+  let bytes = 0
 
+  // Runs for every value of every event: loops by index, and nothing is made but the list of keys.
   function look(part: unknown, depthLeft: number): Finding | undefined {
-    if (typeof part === 'string') return part.length > maxStringChars ? 'string_too_long' : undefined
+    bytes += SCALAR_BYTES
+    if (typeof part === 'string') {
+      bytes += part.length * UNIT_BYTES
+      return part.length > maxStringChars ? 'string_too_long' : undefined
+    }
     if (typeof part !== 'object' || part === null) return undefined
     if (depthLeft <= 0) return 'too_deep'
-    if (Array.isArray(part)) return lookAtAll(part, depthLeft - 1)
+    return Array.isArray(part) ? lookAtList(part, depthLeft - 1) : lookAtObject(part, depthLeft - 1)
+  }
+
+  function lookAtObject(part: object, depthLeft: number): Finding | undefined {
     const keys = Object.keys(part)
     keysLeft -= keys.length
     if (keysLeft < 0) return 'too_many_keys'
-    return lookAtKeys(keys) ?? lookAtAll(Object.values(part), depthLeft - 1)
+    const finding = lookAtKeys(keys)
+    if (finding !== undefined) return finding
+    for (let index = 0; index < keys.length; index++) {
+      const found = look((part as Record<string, unknown>)[keys[index] as string], depthLeft)
+      if (found !== undefined) return found
+    }
+    return undefined
   }
 
   function lookAtKeys(keys: readonly string[]): Finding | undefined {
-    if (keys.some((key) => FORBIDDEN_KEYS.has(key))) return 'forbidden_key'
-    return keys.some((key) => key.length > maxStringChars) ? 'string_too_long' : undefined
+    let isTooLong = false
+    for (let index = 0; index < keys.length; index++) {
+      const key = keys[index] as string
+      if (key === '__proto__' || key === 'constructor' || key === 'prototype') return 'forbidden_key'
+      if (key.length > maxStringChars) isTooLong = true
+      bytes += key.length * UNIT_BYTES
+    }
+    return isTooLong ? 'string_too_long' : undefined
   }
 
-  function lookAtAll(parts: readonly unknown[], depthLeft: number): Finding | undefined {
-    for (const part of parts) {
-      const finding = look(part, depthLeft)
+  function lookAtList(parts: readonly unknown[], depthLeft: number): Finding | undefined {
+    for (let index = 0; index < parts.length; index++) {
+      const finding = look(parts[index], depthLeft)
       if (finding !== undefined) return finding
     }
     return undefined
   }
 
-  return look(value, maxDepth)
+  return look(value, maxDepth) ?? bytes
 }

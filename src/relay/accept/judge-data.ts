@@ -40,10 +40,19 @@ export function judgeData(
 }
 
 function judgeShape(data: unknown, limits: DataLimits, whole: unknown): DataVerdict | undefined {
-  const finding = inspect(data, limits)
-  if (finding !== undefined) return reject(finding, FINDINGS[finding](limits))
+  const found = inspect(data, limits)
+  if (typeof found !== 'number') return reject(found, FINDINGS[found](limits))
+  // Most events are far from the limit: their text need not be made to know.
+  if (found + frameBytes(whole) <= limits.maxEventBytes) return undefined
   if (isWithin(JSON.stringify(whole), limits.maxEventBytes)) return undefined
   return reject('event_too_large', `An event may have ${limits.maxEventBytes} bytes of JSON.`)
+}
+
+/** What an event's JSON has around its data at the most: meter, time, key; infinite for what is no event. */
+function frameBytes(whole: unknown): number {
+  if (!Array.isArray(whole)) return Number.POSITIVE_INFINITY
+  const [meter, , , key = ''] = whole as [string, number, unknown, string?]
+  return 64 + 6 * (meter.length + key.length)
 }
 
 /** A UTF-16 unit takes three bytes of UTF-8 at most: most texts need not be encoded to know. */

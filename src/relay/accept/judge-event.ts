@@ -49,7 +49,8 @@ function withPlace(
   if (verdict instanceof Promise) return verdict.then((settled) => withPlace(settled, meter, atMs, key))
   if (verdict.kind === 'reject') return verdict
   if (verdict.kind === 'defer') return { kind: 'defer', meter }
-  return { kind: 'accept', meter, atMs, data: verdict.data, ...(key === undefined ? {} : { key }) }
+  const { data } = verdict
+  return key === undefined ? { kind: 'accept', meter, atMs, data } : { kind: 'accept', meter, atMs, data, key }
 }
 
 function judgeMeter(name: string, meter: Meter | undefined, allowed: ReadonlySet<string>): Verdict | undefined {

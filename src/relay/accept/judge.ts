@@ -38,13 +38,14 @@ export async function judge(batch: WireBatch, context: JudgeContext): Promise<Ju
   const recorded = recordedByStream(batch.streams)
   const judgement: Judgement = { events: [], rejected: [], refused: [], deferred: [] }
   for (const segment of batch.segments) {
-    for (const [index, event] of segment.events.entries()) {
+    const { events } = segment
+    for (let index = 0; index < events.length; index++) {
       const place = judgePlace(segment, index, recorded)
       if ('code' in place) {
         judgement.rejected.push(place)
         continue
       }
-      const verdict = judgeEvent(event, eventContext)
+      const verdict = judgeEvent(events[index], eventContext)
       // Awaiting only what is asynchronous keeps a batch of thousands cheap.
       enter(judgement, place, verdict instanceof Promise ? await verdict : verdict)
     }
@@ -54,8 +55,10 @@ export async function judge(batch: WireBatch, context: JudgeContext): Promise<Ju
 
 function enter(judgement: Judgement, place: StreamSeq, verdict: Verdict): void {
   if (verdict.kind === 'accept') {
+    const { stream, seq } = place
     const { meter, atMs, data, key } = verdict
-    judgement.events.push({ ...place, meter, atMs, data, ...(key === undefined ? {} : { idempotencyKey: key }) })
+    const event = { stream, seq, meter, atMs, data }
+    judgement.events.push(key === undefined ? event : { ...event, idempotencyKey: key })
   } else if (verdict.kind === 'defer') {
     judgement.deferred.push({ ...place, meter: verdict.meter })
   } else {

@@ -98,7 +98,11 @@ function runsOf(events: readonly AcceptableEvent[]): AcceptableEvent[][] {
 }
 
 function assertStorable({ seq, atMs, data, stream, meter, idempotencyKey }: AcceptableEvent): void {
-  const isText = [data, stream, meter, idempotencyKey ?? ''].every((part) => typeof part === 'string')
+  const isText =
+    typeof data === 'string' &&
+    typeof stream === 'string' &&
+    typeof meter === 'string' &&
+    (idempotencyKey === undefined || typeof idempotencyKey === 'string')
   if (isText && Number.isSafeInteger(seq) && seq >= 0 && Number.isFinite(atMs)) return
   throw new TypeError('An event for the store needs a stream, a number, a meter, a time and its data as JSON text.')
 }
