@@ -72,6 +72,7 @@ const entries = {
   index: 'src/index.ts',
   'service-worker': 'src/service-worker.ts',
   react: 'src/react.ts',
+  inspector: 'src/inspector.ts',
   node: 'src/node.ts',
   worker: 'src/worker.ts',
   'electron-main': 'src/electron-main.ts',

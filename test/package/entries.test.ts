@@ -44,6 +44,7 @@ describe('each entry’s bundle holds only its own runtime', () => {
     ['metertap/service-worker', { packages: ['idb', 'ky', 'zod'], builtins: [] }],
     ['metertap/worker', { packages: ['jose', 'ky', 'nanoevents', 'uuid', 'zod'], builtins: ['cloudflare:workers'] }],
     ['metertap/react', { packages: ['react'], builtins: [] }],
+    ['metertap/inspector', { packages: [], builtins: [] }],
     ['metertap/electron-preload', { packages: [], builtins: ['electron'] }],
     ['metertap/electron-renderer', { packages: ['nanoevents'], builtins: [] }],
     ['metertap/grant', { packages: ['jose'], builtins: [] }],

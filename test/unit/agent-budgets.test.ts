@@ -73,4 +73,10 @@ describe('budgets that no machine changes', () => {
     const inputs = Object.keys(metafile.inputs)
     expect(inputs.filter((path) => !/^src\/(react|wire\/errors\.ts)/.test(path))).toEqual([])
   })
+  test('the inspector’s bundle holds its own room alone and stays within its size; no other entry holds it', async () => {
+    const { modules, allBytes } = await measureBundle('src/inspector.ts')
+    expect(modules.filter((path) => !/src\/(inspector|wire\/errors\.ts)/.test(path))).toEqual([])
+    expect(allBytes).toBeLessThanOrEqual(9_000)
+    expect((await bundle).modules.filter((path) => path.includes('src/inspector'))).toEqual([])
+  })
 })

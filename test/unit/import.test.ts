@@ -47,6 +47,7 @@ test('importing the agent touches nothing outside: safe on a server', async () =
 test.each([
   ['service worker', 'drainUsage', () => import('../../src/service-worker.ts')],
   ['React application', 'UsageProvider', () => import('../../src/react.ts')],
+  ['page that is inspected', 'inspect', () => import('../../src/inspector.ts')],
   ['Electron renderer', 'createAgent', () => import('../../src/electron-renderer.ts')],
 ])('importing the entry for a %s touches nothing outside either', async (_, name, load) => {
   let entry: object = {}

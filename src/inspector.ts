@@ -1,0 +1,2 @@
+export type { Inspection, InspectOptions } from './inspector/contract.ts'
+export { inspect } from './inspector/inspect.ts'
