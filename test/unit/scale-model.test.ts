@@ -3,24 +3,35 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import * as z from 'zod'
 import { readEdgeReport } from '../../bench/scale/measure/edge.ts'
 import { Agenda } from '../../bench/scale/model/agenda.ts'
-import { ceilingsOf } from '../../bench/scale/model/ceilings.ts'
+import {
+  ACCOUNT_REQUESTS_PER_MINUTE,
+  ceilingsOf,
+  MAX_BACKLOG_EVENTS,
+  TENANT_REQUESTS_PER_MINUTE,
+} from '../../bench/scale/model/ceilings.ts'
 import type { Costs } from '../../bench/scale/model/contract.ts'
 import { costOf, costsOf, fit, HELD_OUT, lineOf } from '../../bench/scale/model/costs.ts'
 import { loadFrom, MILLION } from '../../bench/scale/model/load.ts'
 import { pointOf, readMeasured, writeMeasured } from '../../bench/scale/model/measured.ts'
-import { databaseNeeds, edgeNeeds, relayNeeds } from '../../bench/scale/model/needs.ts'
+import { databaseNeeds, EDGE_LIMITS, edgeNeeds, relayNeeds } from '../../bench/scale/model/needs.ts'
 import { Queue } from '../../bench/scale/model/queue.ts'
 import { reproduce } from '../../bench/scale/model/scenarios.ts'
 import type { SimulationOptions } from '../../bench/scale/model/sim-contract.ts'
 import { simulate } from '../../bench/scale/model/simulate.ts'
 import { allowancesOf, rowsPerCall, tightestOf, upstreamNeeds } from '../../bench/scale/model/upstream.ts'
+import { defineMeter } from '../../src/index.ts'
+import type { RelayConfig } from '../../src/relay/config/define-config.ts'
+import { resolveConfig } from '../../src/relay/config/resolve-config.ts'
+import { resolveEdgeSettings } from '../../src/relay/edge/edge-settings.ts'
 
 /** How far a computed figure may lie from the measured one: docs/scale.md says so. */
 const TOLERANCE = 0.3
 
 const measured = readMeasured()
+const callsMeter = defineMeter('calls', z.object({ quantity: z.int() }))
 const COSTS: Costs = {
   sqlite: { acceptUs: { perRequest: 500, perEvent: 5 }, forwardUsPerRow: 5 },
   postgres: {
@@ -51,12 +62,14 @@ describe('the model against what was measured', () => {
     const rows = reproduce(measured)
     expect(rows).toHaveLength(5)
     for (const { what, measured: seen, simulated, from, to } of rows) {
-      if (from === undefined || to === undefined) {
-        expect(Math.abs(simulated / seen - 1), what).toBeLessThan(TOLERANCE)
-      } else {
+      if (from !== undefined && to !== undefined) {
         expect(seen, what).toBeGreaterThanOrEqual(from)
         expect(seen, what).toBeLessThanOrEqual(to)
+        continue
       }
+      expect(simulated / seen - 1, what).toBeLessThan(TOLERANCE)
+      // On a busy machine it takes longer, and how much longer says nothing of the model.
+      if (!measured.forward?.isPreliminary) expect(simulated / seen - 1, what).toBeGreaterThan(-TOLERANCE)
     }
   })
 
@@ -167,6 +180,24 @@ describe('the upstream', () => {
     expect(rowsPerCall({ tier: 'production', rowBytes: 1e9 })).toBe(1)
   })
 
+  test('the defaults that a large load meets are the relay’s', () => {
+    const config = {
+      ...{ publicUrl: 'https://usage.example.com', store: { sqlite: 'x.db' }, origins: [] },
+      meters: [{ meter: callsMeter, upstream: { meterGlobalId: 'm', fields: { Id: 'id' } } }],
+      upstream: { restBase: 'https://rest.zuora.com', clientId: 'c', clientSecret: 'secret' },
+      grants: [{ keyId: 'app', secret: 'a-secret-of-more-than-thirty-two-bytes' }],
+    } satisfies RelayConfig
+    const { limits } = resolveConfig(config, { environment: {}, readFile: () => '' })
+    expect(limits).toMatchObject({
+      accountPerMinute: ACCOUNT_REQUESTS_PER_MINUTE,
+      tenantPerMinute: TENANT_REQUESTS_PER_MINUTE,
+      maxBacklogEvents: MAX_BACKLOG_EVENTS,
+    })
+    const { store: _, ...worker } = config
+    expect(resolveEdgeSettings({ ...worker, shards: EDGE_LIMITS.shardsOfOneWorker }, {}).shards).toBe(128)
+    expect(() => resolveEdgeSettings({ ...worker, shards: EDGE_LIMITS.shardsOfOneWorker + 1 }, {})).toThrow('shards')
+  })
+
   test('a load above what the day allows never catches up', () => {
     expect(upstreamNeeds(MILLION).drainS).toBeLessThan(3_600)
     expect(upstreamNeeds({ ...MILLION, eventsPerS: 3e6 }).drainS).toBe(Number.POSITIVE_INFINITY)
@@ -233,6 +264,13 @@ describe('the simulation', () => {
     // Too few calls for small ones: they wait, and hold more.
     expect(forwarded / made).toBeGreaterThan(5_000)
     expect(received).toBeGreaterThan(forwarded)
+  })
+
+  test('a database that is too small makes requests wait, and rows', () => {
+    const at = (cores: number) => simulate({ ...options, database: { cores, usPerRequest: 5_000, usPerRow: 2 } })
+    expect(at(4).accept?.p50Ms).toBeLessThan(50)
+    expect(at(0.25).accept?.p50Ms).toBeGreaterThan(1_000)
+    expect(at(0.25).forwarded).toBeLessThan(at(4).forwarded)
   })
 
   test('a core in full use makes requests wait longer', () => {

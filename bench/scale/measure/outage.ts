@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { openUpstream, totalsOf } from '../../relay/forward.ts'
 import { fetchTokens } from '../../relay/servers.ts'
 import type { Found, Place } from './contract.ts'
-import { openUpstream, totalsOf } from './forward.ts'
 
 const BATCH_EVENTS = 100
 const BATCHES_PER_S = 20

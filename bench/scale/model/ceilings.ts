@@ -2,10 +2,10 @@ import type { Ceiling, Costs, Load } from './contract.ts'
 import { databaseNeeds, EDGE_LIMITS, edgeNeeds, relayNeeds } from './needs.ts'
 import { allowancesOf, rowsPerCall, upstreamNeeds } from './upstream.ts'
 
-/** Defaults of the relay's configuration that a large load meets. */
-const ACCOUNT_REQUESTS_PER_MINUTE = 6_000
-const TENANT_REQUESTS_PER_MINUTE = 60_000
-const MAX_BACKLOG_EVENTS = 50_000_000
+/** Defaults of the relay's configuration that a large load meets; a test compares them. */
+export const ACCOUNT_REQUESTS_PER_MINUTE = 6_000
+export const TENANT_REQUESTS_PER_MINUTE = 60_000
+export const MAX_BACKLOG_EVENTS = 50_000_000
 const CALLS_IN_FLIGHT = 8
 const CALLS_OF_A_SLICE = 4
 
@@ -77,7 +77,7 @@ export function ceilingsOf(load: Load, costs: Costs): Ceiling[] {
       thenDo: 'nothing: the upstream ends first',
     },
     ...allowancesOf(load.tier).map(({ span, usedCallsPerS }) => ({
-      what: `Zuora's calls a ${span}, the part that the relay uses`,
+      what: `Zuora's calls by the ${span}, the part that the relay uses`,
       eventsPerS: usedCallsPerS * rowsPerCall(load),
       thenDo: 'roll-ups in the agent (one event for many); then ask Zuora for a higher limit',
     })),

@@ -32,16 +32,19 @@ export interface DatabaseNeeds {
    */
   readonly imageBytesPerS: number
   readonly walBytesPerDay: number
-  /** Each is a sync of the log at most; several may share one. */
+  /** Of accepting; each is a sync of the log at most, and several may share one. */
   readonly transactionsPerS: number
+  /** Pages of tables and indexes, at most: chunks come and go, what is scattered touches a page each. */
+  readonly pageWritesPerS: number
+  /** What a day's part of the table of chunks takes in; most of it leaves again. */
+  readonly chunkBytesPerDay: number
   readonly databases: number
   /** Stored while the upstream is away. */
   readonly waitingBytes: number
   readonly streamRows: number
   readonly streamBytes: number
-  readonly keyRows: number
+  readonly keyBytesPerDay: number
   readonly keyBytes: number
-  readonly hourRowsPerDay: number
   readonly hourBytesPerDay: number
 }
 
@@ -66,7 +69,7 @@ export function relayNeeds(load: Load, store: Costs['sqlite'] | Costs['postgres'
 }
 
 export function databaseNeeds(load: Load, { postgres }: Costs): DatabaseNeeds {
-  const { eventsPerS, batchEvents, streamsPerDay, keyShare, keyWindowDays, accounts, meters, outageS, keepYears } = load
+  const { eventsPerS, batchEvents, streamsPerDay, keyShare, keyWindowDays, outageS, keepYears } = load
   const requestsPerS = eventsPerS / batchEvents
   const size = sizeFactor(load)
   const databaseUs = postgres.databaseUs.perRequest + postgres.databaseUs.perEvent * batchEvents * size
@@ -82,8 +85,8 @@ export function databaseNeeds(load: Load, { postgres }: Costs): DatabaseNeeds {
   const byCores = cores / (load.coresPerDatabase * load.useOfCore)
   const imageBytesPerS = (streamsPerS + keysPerS) * PAGE_BYTES
   const byWal = (walBytesPerS + imageBytesPerS) / load.walBytesPerSPerDatabase
-  const hourRowsPerDay = accounts * meters * HOURS * HOUR_SHARDS
-  const keyRows = keysPerS * DAY_S * keyWindowDays
+  const hourRowsPerDay = load.accounts * load.meters * HOURS * HOUR_SHARDS
+  const keyBytesPerDay = keysPerS * DAY_S * postgres.keyBytes
   const streamRows = streamsPerDay * 365 * keepYears
   return {
     cores,
@@ -91,13 +94,14 @@ export function databaseNeeds(load: Load, { postgres }: Costs): DatabaseNeeds {
     imageBytesPerS,
     walBytesPerDay: (walBytesPerS + imageBytesPerS) * DAY_S,
     transactionsPerS: requestsPerS * postgres.transactionsPerRequest,
+    pageWritesPerS: (2 * requestsPerS * chunkBytes) / PAGE_BYTES + streamsPerS + keysPerS,
+    chunkBytesPerDay: requestsPerS * chunkBytes * DAY_S,
     databases: Math.max(1, Math.ceil(Math.max(byCores, byWal))),
     waitingBytes: requestsPerS * outageS * chunkBytes,
     streamRows,
     streamBytes: streamRows * postgres.streamBytes,
-    keyRows,
-    keyBytes: keyRows * postgres.keyBytes,
-    hourRowsPerDay,
+    keyBytesPerDay,
+    keyBytes: keyBytesPerDay * keyWindowDays,
     hourBytesPerDay: hourRowsPerDay * HOUR_ROW_BYTES,
   }
 }
@@ -115,6 +119,8 @@ export interface EdgeNeeds {
   readonly workers: number
   /** Until the streams kept for good fill the shards that speed alone asks for. */
   readonly daysUntilFull: number
+  /** To the Worker, and as many from there to shards. */
+  readonly requestsPerMonth: number
   /** Upstream calls if every shard sends on its own as soon as it may; more than the budget only makes them wait. */
   readonly callsPerS: number
   /** How long each shard gathers for a call when the budget is shared out evenly. */
@@ -137,6 +143,7 @@ export function edgeNeeds(load: Load, { edge }: Costs, lingerMs = 1_000): EdgeNe
     ...{ eventsPerSOfShard, shardsBySpeed, shardsByRoom },
     workers: Math.ceil(shards / EDGE_LIMITS.shardsOfOneWorker),
     daysUntilFull: (shardsBySpeed * EDGE_LIMITS.bytesOfObject) / streamBytesPerDay,
+    requestsPerMonth: (eventsPerS / batchEvents) * DAY_S * 30,
     callsPerS: (shards * meters * 1_000) / (lingerMs + callMs),
     gatherS: Math.max((lingerMs + callMs) / 1_000, (shards * meters) / tightestOf(load.tier).usedCallsPerS),
   }

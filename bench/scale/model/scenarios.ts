@@ -3,12 +3,12 @@ import { quantile } from '../../harness/stats.ts'
 import type { Costs, Load } from './contract.ts'
 import { costOf } from './costs.ts'
 import { type Measured, pointOf } from './measured.ts'
-import { relayNeeds } from './needs.ts'
+import { databaseNeeds, relayNeeds } from './needs.ts'
 import type { SimulationOptions, SimulationResult } from './sim-contract.ts'
 import { simulate } from './simulate.ts'
 import { rowsPerCall } from './upstream.ts'
 
-/** The round trips and the sync that a request waits for after its work; assumed. */
+/** Round trips and a sync; assumed. */
 const STORE_MS = 5
 /** An answer of the stand-in on the loopback. */
 const LOOPBACK_CALL_MS = 20
@@ -16,13 +16,19 @@ const OUTAGE_SEEDS = 200
 const BEFORE_OUTAGE_S = 600
 
 /** Relays as a load needs them, on PostgreSQL. */
-export function planned(load: Load, { postgres }: Costs): SimulationOptions {
-  const { eventsPerS, batchEvents, meters, callMs, tier } = load
+export function planned(load: Load, costs: Costs): SimulationOptions {
+  const { postgres } = costs
+  const { eventsPerS, batchEvents, meters, callMs, tier, coresPerDatabase } = load
   return {
     ...{ seed: 1, durationS: 60, eventsPerS, batchEvents, meters, callMs, storeMs: STORE_MS },
     relays: relayNeeds(load, postgres).processes,
     acceptUsPerRequest: costOf(postgres.acceptUs, batchEvents),
     forwardUsPerRow: postgres.forwardUsPerRow,
+    database: {
+      cores: coresPerDatabase * databaseNeeds(load, costs).databases,
+      usPerRequest: costOf(postgres.databaseUs, batchEvents),
+      usPerRow: postgres.databaseUsPerRow,
+    },
     rowsPerCall: rowsPerCall(load),
     calls: CALL_LIMITS[tier].calls,
   }

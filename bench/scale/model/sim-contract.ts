@@ -13,8 +13,10 @@ export interface SimulationOptions {
   readonly meters: number
   readonly acceptUsPerRequest: number
   readonly forwardUsPerRow: number
-  /** From the end of a request's work to its answer: the store's round trips and the sync of its log. */
+  /** Round trips to the store and the sync of its log: what a request waits though nobody works. */
   readonly storeMs: number
+  /** A database of its own, where there is one: its cores, and what they do for a request and for a row that leaves. */
+  readonly database?: { readonly cores: number; readonly usPerRequest: number; readonly usPerRow: number }
   readonly rowsPerCall: number
   readonly callMs: number
   readonly calls: readonly CallAllowance[]

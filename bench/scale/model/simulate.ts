@@ -30,6 +30,7 @@ class Simulation {
   readonly #samples: Sample[] = []
   readonly #random
   readonly #lot: number
+  #databaseBusyUntilMs = 0
   #isHanding = false
   #received = 0
   #forwarded = 0
@@ -83,7 +84,7 @@ class Simulation {
         this.#waitingForCalls.push(go)
         this.#handOutCalls()
       },
-      cut: (rows, done) => this.#agenda.at(this.#work(relay, (rows * this.#options.forwardUsPerRow) / 1_000), done),
+      cut: (rows, done) => this.#cut(relay, rows, done),
       call: (rows, done) => this.#call(rows, done),
     })
   }
@@ -103,16 +104,32 @@ class Simulation {
   }
 
   #accept(relay: number, meter: number, requests: number): void {
-    const { acceptUsPerRequest, storeMs, batchEvents } = this.#options
+    const { acceptUsPerRequest, database } = this.#options
     const cameMs = this.#agenda.nowMs
-    const storedMs = this.#work(relay, (requests * acceptUsPerRequest) / 1_000) + storeMs
-    this.#agenda.at(storedMs, () => {
-      this.#latenciesMs.push(storedMs - cameMs)
-      this.#received += requests * batchEvents
-      this.#queues[meter]?.add({ atMs: storedMs, events: requests * batchEvents })
-      this.#mostWaiting = Math.max(this.#mostWaiting, this.#received - this.#forwarded)
-      this.#lanes[relay]?.[meter]?.wake()
+    this.#agenda.at(this.#work(relay, (requests * acceptUsPerRequest) / 1_000), () => {
+      const storedMs = this.#store(requests * (database?.usPerRequest ?? 0))
+      this.#agenda.at(storedMs, () => {
+        this.#latenciesMs.push(storedMs - cameMs)
+        this.#keep(relay, meter, requests)
+      })
     })
+  }
+
+  #keep(relay: number, meter: number, requests: number): void {
+    const events = requests * this.#options.batchEvents
+    this.#received += events
+    this.#queues[meter]?.add({ atMs: this.#agenda.nowMs, events })
+    this.#mostWaiting = Math.max(this.#mostWaiting, this.#received - this.#forwarded)
+    this.#lanes[relay]?.[meter]?.wake()
+  }
+
+  /** The database's cores share its work, one at a time works for one; when it will be done. */
+  #store(us: number): number {
+    const { storeMs, database } = this.#options
+    if (!database) return this.#agenda.nowMs + storeMs
+    const startMs = Math.max(this.#agenda.nowMs, this.#databaseBusyUntilMs)
+    this.#databaseBusyUntilMs = startMs + us / 1_000 / database.cores
+    return startMs + us / 1_000 + storeMs
   }
 
   /** The process's one core does this after all that it was given before; when it will be done. */
@@ -120,6 +137,14 @@ class Simulation {
     const doneMs = Math.max(this.#agenda.nowMs, this.#busyUntilMs[relay] ?? 0) + ms
     this.#busyUntilMs[relay] = doneMs
     return doneMs
+  }
+
+  #cut(relay: number, rows: number, done: () => void): void {
+    const { forwardUsPerRow, database } = this.#options
+    this.#agenda.at(this.#work(relay, (rows * forwardUsPerRow) / 1_000), () => {
+      if (database) this.#agenda.at(this.#store(rows * database.usPerRow), done)
+      else done()
+    })
   }
 
   #call(rows: number, done: (isAccepted: boolean) => void): void {
