@@ -1,4 +1,4 @@
-import type { BridgeSending } from '../bridge/host.ts'
+import type { BridgeSending } from '../bridge/contract.ts'
 import type { Outbox, SenderNews } from '../outbox/contract.ts'
 import type { Runtime } from '../runtime/contract.ts'
 import type { Agent } from './agent.ts'

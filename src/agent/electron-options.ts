@@ -1,6 +1,11 @@
-import { BRIDGE_LIMITS, type BridgeLimits, type BridgeRefusal, type BridgeSender } from '../bridge/contract.ts'
+import {
+  BRIDGE_LIMITS,
+  type BridgeLimits,
+  type BridgeRefusal,
+  type BridgeRights,
+  type BridgeSender,
+} from '../bridge/contract.ts'
 import type { ElectronApp, ElectronIpcMain, ElectronNet, ElectronPowerMonitor } from '../bridge/electron.ts'
-import type { BridgeRights } from '../bridge/host.ts'
 import { MetertapError } from '../wire/errors.ts'
 import type { AgentOptions } from './options.ts'
 

@@ -1,8 +1,15 @@
 import type { DeadLetter, Outbox, OutboxTotals, StreamSummary } from '../outbox/contract.ts'
 import { MetertapError } from '../wire/errors.ts'
-import type { AskRequest, BridgeAnswer, LetterName, LettersRequest, PauseRequest } from './contract.ts'
+import type {
+  AskRequest,
+  BridgeAnswer,
+  BridgeRights,
+  BridgeSending,
+  LetterName,
+  LettersRequest,
+  PauseRequest,
+} from './contract.ts'
 import type { DiskRoom } from './disk-room.ts'
-import type { BridgeRights, BridgeSending } from './host.ts'
 import { ok } from './outcome.ts'
 import type { Session } from './session.ts'
 

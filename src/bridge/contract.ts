@@ -157,3 +157,22 @@ export interface BridgeRefusal {
   readonly origin: string | undefined
   readonly webContentsId: number
 }
+
+/** Whoever sends the outbox, by account tag. */
+export interface BridgeSending {
+  /** Pages stored this much more. */
+  stored(accountTag: string, events: number, bytes: number): void
+  flush(accountTag: string, mayForce: boolean): Promise<void>
+  pause(accountTag: string, reason: string): void
+  resume(accountTag: string, reason: string): void
+  /** The account's events were erased, or brought back. */
+  changed(accountTag: string): void
+}
+
+/** What pages may do beyond recording, flushing and reading what is their account's. */
+export interface BridgeRights {
+  /** Stop the sending of their account, for as long as they live. Default true. */
+  readonly pause: boolean
+  /** Erase what waits of their account, and delete its dead letters: both are money. Default false. */
+  readonly purge: boolean
+}

@@ -34,7 +34,3 @@ export function createFront({ primary, owners, known, load }: FrontDeps): Outbox
     }
   }
 }
-
-export function closedError(): MetertapError {
-  return new MetertapError('closed', 'The outbox is closed. Create a new agent.')
-}

@@ -12,7 +12,7 @@ import type {
 import { retryDeadIn } from '../core/retry-dead.ts'
 import { openRollupsOf } from '../core/rollups.ts'
 import { eventKey } from '../memory/tables.ts'
-import { closedError } from './front.ts'
+import { closedError } from './closed-error.ts'
 import { Held } from './held.ts'
 import { overviews } from './overviews.ts'
 import type { Owners } from './owner.ts'

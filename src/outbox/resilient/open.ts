@@ -1,5 +1,6 @@
 import type { Outbox } from '../contract.ts'
-import { closedError, createFront } from './front.ts'
+import { closedError } from './closed-error.ts'
+import { createFront } from './front.ts'
 import { hardTimes, type ResilientOutboxDeps } from './hard-times.ts'
 import { Owners } from './owner.ts'
 
