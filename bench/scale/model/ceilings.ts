@@ -68,8 +68,7 @@ export function ceilingsOf(load: Load, costs: Costs): Ceiling[] {
     {
       what: `one Worker of ${EDGE_LIMITS.shardsOfOneWorker} shards`,
       eventsPerS: edge.eventsPerSOfShard * EDGE_LIMITS.shardsOfOneWorker * useOfCore,
-      thenDo:
-        'several Workers with accounts divided among them; each counts on the whole budget of calls, so divide that too',
+      thenDo: 'several Workers with accounts divided among them; each counts on the tenant’s whole limit of calls',
     },
     {
       what: 'the gate that all shards ask for calls',

@@ -17,16 +17,29 @@ import { tablesOf } from './tables.ts'
 
 const PAGE = join(import.meta.dirname, '../../../docs/scale.md')
 const names = [...Object.keys(SHORT_NAMES), ...Object.keys(MILLION)]
-const { values } = parseArgs({
-  options: {
-    ...Object.fromEntries(names.map((name) => [name, { type: 'string' } as const])),
-    only: { type: 'string', default: '' },
-    docs: { type: 'boolean', default: false },
-  },
-})
 
-const { only, docs, ...given } = values
-const load = loadFrom(given as Readonly<Record<string, string | undefined>>)
+function readOptions() {
+  const { values } = parseArgs({
+    options: {
+      ...Object.fromEntries(names.map((name) => [name, { type: 'string' } as const])),
+      only: { type: 'string', default: '' },
+      docs: { type: 'boolean', default: false },
+    },
+  })
+  const { only, docs, ...given } = values
+  return { only: String(only), docs, load: loadFrom(given as Readonly<Record<string, string | undefined>>) }
+}
+
+function optionsOrExit(): ReturnType<typeof readOptions> {
+  try {
+    return readOptions()
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error)
+    process.exit(1)
+  }
+}
+
+const { only, docs, load } = optionsOrExit()
 const measured = readMeasured()
 if (docs) {
   writeFileSync(PAGE, fillPage(readFileSync(PAGE, 'utf8'), tablesOf(MILLION, measured)))
@@ -37,6 +50,6 @@ if (docs) {
       .join(', '),
   )
   for (const table of tablesOf(load, measured)) {
-    if (table.name.includes(String(only))) console.log(`\n${tableText(table)}`)
+    if (table.name.includes(only)) console.log(`\n${tableText(table)}`)
   }
 }
