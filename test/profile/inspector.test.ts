@@ -289,4 +289,32 @@ describe('the inspector', () => {
     await other.evaluate(() => window.inspected?.inspection.close())
     expect(await other.locator('metertap-inspector').count()).toBe(0)
   })
+  it('asks nothing of the agent while its page is hidden, and catches up when it is shown', async () => {
+    const { page } = await open()
+    await record(page, 1)
+    await expect.poll(() => figures(page), WAIT).toBe('1 0 0 1 0')
+    const setHidden = (isHidden: boolean): Promise<void> =>
+      page.evaluate((hidden) => {
+        Object.defineProperty(document, 'hidden', { configurable: true, value: hidden })
+        document.dispatchEvent(new Event('visibilitychange'))
+      }, isHidden)
+    await setHidden(true)
+    const looks = await page.evaluate(async (watchMs) => {
+      const { usage } = window.inspected ?? {}
+      if (!usage) return undefined
+      const stats = usage.stats.bind(usage)
+      let looks = 0
+      usage.stats = () => {
+        looks++
+        return stats()
+      }
+      await new Promise((resolve) => setTimeout(resolve, watchMs))
+      return looks
+    }, 1_000)
+    expect(looks).toBe(0)
+    await record(page, 2)
+    expect(await figures(page)).toBe('1 0 0 1 0')
+    await setHidden(false)
+    await expect.poll(() => figures(page), WAIT).toBe('3 0 0 3 0')
+  })
 })

@@ -1,5 +1,6 @@
-/** The page of Halftone. In a project of your own: `import { createAgent } from 'metertap'`. */
+/** The page of Halftone. In a project of your own: 'metertap' and 'metertap/inspector'. */
 import { type Agent, createAgent } from '../../../src/index.ts'
+import { inspect } from '../../../src/inspector.ts'
 import { PRODUCT_METERS } from '../../meters.ts'
 import type { SessionInfo } from '../contract.ts'
 import { backEnd } from './back-end.ts'
@@ -28,6 +29,7 @@ function enter({ relay, outbox }: SessionInfo, user: NonNullable<SessionInfo['us
   openStudio(usage)
   openPanel(usage)
   openBreakers(usage)
+  inspect(usage, { open: false })
   followLedger(usage)
   onClick('logout', async () => {
     // What is not sent yet stays in the outbox, under this account's tag, for the next visit.
