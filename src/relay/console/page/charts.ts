@@ -26,6 +26,7 @@ export function createChart(place: HTMLElement, kind: 'stack' | 'lines', stepS?:
   let last: ChartData | undefined
   let plot: UPlot | undefined
   place.setAttribute('role', 'img')
+  place.setAttribute('aria-label', 'Nothing is drawn yet.')
   const draw = (): void => {
     plot?.destroy()
     if (last !== undefined) plot = new UPlot(options(last), rows(last), place)

@@ -3,6 +3,7 @@ import type { LaneBacklog, LedgerTotals } from '../../store/contract.ts'
 import { ask, Refusal } from './ask.ts'
 import { createCompleteness } from './completeness.ts'
 import { createDeadLetters } from './dead-letters.ts'
+import { createDecisions } from './decisions.ts'
 import { tell } from './dom.ts'
 import { createLanes } from './lanes.ts'
 import { showLogin } from './login.ts'
@@ -39,6 +40,7 @@ function enter(): void {
   const traffic = createTraffic()
   const lanes = createLanes(() => run(readLedger))
   const letters = createDeadLetters(() => run(readLedger))
+  const decisions = createDecisions(() => run(readLedger))
   let dead = -1
 
   async function readLedger(): Promise<void> {
@@ -46,13 +48,22 @@ function enter(): void {
     overview.show(totals)
     lanes.show(serverTime, backlog, forwarding)
     traffic.sample(serverTime, totals, backlog)
+    await decisions.refresh()
     if (totals.dead !== dead && letters.isIdle()) {
       dead = totals.dead
       await letters.refresh()
     }
   }
 
-  main.replaceChildren(overview.root, completeness.root, traffic.root, lanes.root, letters.root, createSearch().root)
+  main.replaceChildren(
+    overview.root,
+    completeness.root,
+    traffic.root,
+    lanes.root,
+    decisions.root,
+    letters.root,
+    createSearch().root,
+  )
   navigation.hidden = false
   signOut.hidden = false
   main.focus()
