@@ -56,6 +56,13 @@ describe('on Node', () => {
     expect(durability).toBe('process')
     await expectBilled(id)
   })
+
+  it('a relay serves its console, without anything that builds it', async () => {
+    const sizes = JSON.parse(await consumer.run(process.execPath, ['node/console.mjs'])) as Record<string, number>
+    expect(Object.keys(sizes)).toEqual(['', '/page.js', '/page.css', '/icon.svg'])
+    expect(Math.min(...Object.values(sizes))).toBeGreaterThan(100)
+    expect(sizes['/page.js']).toBeGreaterThan(40_000)
+  })
 })
 
 describe('in a page', () => {

@@ -28,7 +28,9 @@ test('the edge relay’s bundle holds nothing of Node, no agent, and stays withi
   const inputs = Object.keys(metafile.inputs)
   expect(inputs).toContain('src/relay/edge/define-relay-worker.ts')
   expect(
-    inputs.filter((path) => /src\/agent|src\/outbox|store\/sqlite\/database|node:|pino|prom-client/.test(path)),
+    inputs.filter((path) =>
+      /src\/agent|relay\/console|uplot|src\/outbox|store\/sqlite\/database|node:|pino|prom-client/.test(path),
+    ),
   ).toEqual([])
   const imports = Object.values(metafile.outputs).flatMap((output) => output.imports.map(({ path }) => path))
   expect(imports).toEqual(['cloudflare:workers'])

@@ -36,12 +36,14 @@ export function createOverview(): Overview {
   }
 }
 
+const of = (events: number): string => `${count(events)} ${events === 1 ? 'is' : 'are'}`
+
 function verdictOf({ streams, recorded, received, missing, declared, dead }: LedgerTotals): string {
   if (streams === 0) return 'Nothing was recorded yet.'
   const lost = [
-    missing > 0 ? `${count(missing)} have not arrived (they may still be on their devices)` : '',
-    declared > 0 ? `${count(declared)} were given up by their devices` : '',
-    dead > 0 ? `${count(dead)} were refused upstream and wait in the dead letters` : '',
+    missing > 0 ? `${of(missing)} not arrived yet (perhaps still on a device)` : '',
+    declared > 0 ? `${of(declared)} given up by the device` : '',
+    dead > 0 ? `${of(dead)} refused upstream, kept as a dead letter` : '',
   ].filter((part) => part !== '')
   const head = `${share(received, recorded)} of ${count(recorded)} recorded events are here`
   return lost.length === 0 ? `${head}: nothing is missing.` : `${head}. ${lost.join('; ')}.`
