@@ -78,7 +78,7 @@ const STATES: Readonly<Record<RunState, string>> = {
   likely: 'likely accepted',
   accepted: 'accepted',
   dead: 'dead',
-  gone: 'accepted or dropped',
+  gone: 'accepted, dropped or deleted',
 }
 
 export function describeRun(state: RunState, durability: AgentStats['durability'], dead: number): string {

@@ -37,7 +37,10 @@ export function stateOf(run: Run, { stats, summary, dead }: Progress): RunState 
   if (deadIn(run, dead).length > run.to - run.from) return 'dead'
   const dropped = Object.values(summary.dropped).reduce((sum, count) => sum + count, 0)
   const left = summary.settled + summary.dead + dropped
-  if (left >= summary.recorded && run.to < summary.recorded) return dropped > 0 ? 'gone' : 'accepted'
+  if (left >= summary.recorded && run.to < summary.recorded) {
+    // Of those that were dropped, and of dead letters that were deleted, nobody knows which they were.
+    return dropped > 0 || summary.dead > dead.size ? 'gone' : 'accepted'
+  }
   if (left > run.to) return 'likely'
   return left > run.from ? 'leaving' : 'waiting'
 }

@@ -43,6 +43,7 @@ describe('where a run of events is', () => {
     ['accepted', run(0, 1), progress({ recorded: 3, settled: 2, dead: [1] })],
     ['dead', run(1, 1), progress({ recorded: 9, dead: [1] })],
     ['gone', run(0, 1), progress({ recorded: 3, settled: 1, dropped: 2 })],
+    ['gone', run(0, 1), { ...progress({ recorded: 3, settled: 2, dead: [1] }), dead: new Map() }],
     ['waiting', run(0, 1), { ...progress({ recorded: 3, settled: 3 }), summary: undefined }],
   ] as const)('%s', (expected, given, known) => {
     expect(stateOf(given, known)).toBe(expected)
