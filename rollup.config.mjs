@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
 import terser from '@rollup/plugin-terser'
@@ -14,6 +14,14 @@ const transpile = esbuild({ target: 'es2022', sourceMap: true })
 function onwarn(warning, warn) {
   const places = [warning.id, ...(warning.ids ?? []), warning.loc?.file].filter(Boolean)
   if (places.length === 0 || !places.every((place) => place.includes('node_modules'))) warn(warning)
+}
+
+/** What an earlier build left would be packed, too. */
+const fresh = {
+  name: 'fresh',
+  buildStart() {
+    rmSync('dist', { recursive: true, force: true })
+  },
 }
 
 const executable = {
@@ -89,7 +97,7 @@ export default [
     input: entries,
     onwarn,
     external: packages,
-    plugins: [consolePage, transpile, executable],
+    plugins: [fresh, consolePage, transpile, executable],
     output: { dir: 'dist', format: 'esm', sourcemap: true, chunkFileNames: 'chunks/[name]-[hash].js' },
   },
   {
