@@ -91,9 +91,9 @@ describe('metertap relay', () => {
   test.each(['SIGTERM', 'SIGINT'] as const)('runs, answers, and ends with 0 on %s', async (signal) => {
     const relay = run(['relay', '--config', goodConfig()], secrets)
     const url = await relay.ready()
-    const adminUrl = /operator on (http:\S+)\n/.exec(relay.output.out)?.[1]
+    const adminUrl = /operator on (http:\S+) /.exec(relay.output.out)?.[1]
     expect(relay.output.out).toBe(
-      `metertap relay ${packageJson.version} listens on ${url}, for the operator on ${adminUrl}\n`,
+      `metertap relay ${packageJson.version} listens on ${url}, for the operator on ${adminUrl} (a page: ${adminUrl}/console)\n`,
     )
     expect((await fetch(`${url}/readyz`)).status).toBe(200)
     const headers = { Authorization: `Bearer ${ADMIN_KEY}` }

@@ -20,7 +20,7 @@ export async function runRelay(
   stopOnSignal(relay, host, isWorker)
   try {
     const { url, adminUrl } = await relay.start()
-    const operator = adminUrl === undefined ? '' : `, for the operator on ${adminUrl}`
+    const operator = adminUrl === undefined ? '' : `, for the operator on ${adminUrl} (a page: ${adminUrl}/console)`
     host.writeOut(`metertap relay ${host.version} listens on ${url}${operator}\n`)
   } catch (error) {
     await relay.stop()

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import type { ConsoleFiles } from './files.ts'
 
@@ -6,11 +7,12 @@ import type { ConsoleFiles } from './files.ts'
 export async function bundlePage(): Promise<ConsoleFiles> {
   const { build } = await import('esbuild')
   const folder = fileURLToPath(new URL('./page/', import.meta.url))
+  const licence = `/*! This file contains uPlot.\n${await readFile(createRequire(import.meta.url).resolve('uplot/LICENSE'), 'utf8')}*/`
   const { outputFiles } = await build({
     absWorkingDir: folder,
     entryPoints: { page: 'main.ts', style: 'page.css' },
     ...{ bundle: true, minify: true, write: false, format: 'esm', target: 'es2022', outdir: '/', logLevel: 'error' },
-    legalComments: 'inline',
+    banner: { js: licence, css: licence },
   })
   const textOf = (name: string): string => outputFiles.find(({ path }) => path.endsWith(name))?.text ?? ''
   const source = (name: string): Promise<string> => readFile(`${folder}${name}`, 'utf8')

@@ -42,7 +42,12 @@ export function createCompleteness(): Completeness {
     }))
     chart ??= createChart(picture, 'stack', DAY_S)
     chart.show({ times: dayMs.map((at) => at / 1000), series }, inWords(chosen))
-    body.replaceChildren(...chosen.toReversed().slice(0, ROWS_SHOWN).map(rowOf))
+    body.replaceChildren(
+      ...chosen
+        .toSorted((a, b) => b.dayMs - a.dayMs)
+        .slice(0, ROWS_SHOWN)
+        .map(rowOf),
+    )
     note.textContent =
       `Every stream counts on the day (UTC) on which it was first seen. What is still on its device counts as missing.` +
       (answer.isWhole

@@ -118,7 +118,7 @@ function healthOf(lanes: readonly LaneBacklog[], forwarding: readonly LaneStats[
       ? `the upstream does not answer as it should on ${failing.map(({ lane }) => lane).join(', ')}`
       : '',
     paused.length > 0 ? `paused: ${paused.map(({ lane }) => lane).join(', ')}` : '',
-    parked > 0 ? `${count(parked)} events are parked and wait for your decision (below)` : '',
+    parked > 0 ? `parked, waiting for your decision: ${count(parked)}` : '',
   ].filter((part) => part !== '')
   if (parts.length > 0) return [`Look here: ${parts.join('; ')}.`, true]
   return ['The upstream answers, and no lane is held up.', false]

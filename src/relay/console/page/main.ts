@@ -19,16 +19,19 @@ interface Ledger {
 }
 
 const QUICK_MS = 3_000
-const SLOW_MS = 15_000
+/** The days are read from thousands of streams. */
+const SLOW_MS = 60_000
 
 const main = document.querySelector('#main') as HTMLElement
 const navigation = document.querySelector('#sections') as HTMLElement
 const signOut = document.querySelector('#sign-out') as HTMLButtonElement
 let timers: ReturnType<typeof setInterval>[] = []
+let refreshAll = (): void => {}
 
 function leave(): void {
   for (const timer of timers) clearInterval(timer)
   timers = []
+  refreshAll = () => {}
   navigation.hidden = true
   signOut.hidden = true
   showLogin(main, enter)
@@ -70,8 +73,11 @@ function enter(): void {
   const slowly = async (): Promise<void> => {
     await Promise.all([completeness.refresh(), traffic.refresh()])
   }
-  run(readLedger)
-  run(slowly)
+  refreshAll = () => {
+    run(readLedger)
+    run(slowly)
+  }
+  refreshAll()
   timers = [setInterval(() => run(readLedger), QUICK_MS), setInterval(() => run(slowly), SLOW_MS)]
 }
 
@@ -83,6 +89,8 @@ function run(job: () => Promise<void>): void {
     tell((error as Error).message)
   })
 }
+
+document.addEventListener('visibilitychange', () => refreshAll())
 
 signOut.addEventListener('click', () => {
   ask('POST', '/logout').then(leave, (error: Error) => tell(error.message))

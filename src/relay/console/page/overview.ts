@@ -36,15 +36,13 @@ export function createOverview(): Overview {
   }
 }
 
-const of = (events: number): string => `${count(events)} ${events === 1 ? 'is' : 'are'}`
-
 function verdictOf({ streams, recorded, received, missing, declared, dead }: LedgerTotals): string {
   if (streams === 0) return 'Nothing was recorded yet.'
   const lost = [
-    missing > 0 ? `${of(missing)} not arrived yet (perhaps still on a device)` : '',
-    declared > 0 ? `${of(declared)} given up by the device` : '',
-    dead > 0 ? `${of(dead)} refused upstream, kept as a dead letter` : '',
+    missing > 0 ? `missing: ${count(missing)} (they may still be on their devices)` : '',
+    declared > 0 ? `declared lost by their devices: ${count(declared)}` : '',
+    dead > 0 ? `refused upstream, in the dead letters: ${count(dead)}` : '',
   ].filter((part) => part !== '')
   const head = `${share(received, recorded)} of ${count(recorded)} recorded events are here`
-  return lost.length === 0 ? `${head}: nothing is missing.` : `${head}. ${lost.join('; ')}.`
+  return lost.length === 0 ? `${head}: nothing is missing.` : `${head}. Not all is well: ${lost.join('; ')}.`
 }

@@ -20,12 +20,14 @@ interface Sample {
 const HOUR_MS = 3_600_000
 const HOURS_SHOWN = 48
 const MAX_SAMPLES = 400
+const MAX_ROWS = 10_000
 
 /** Throughput by the hour, and what happens while the page is open. */
 export function createTraffic(): Traffic {
   const hourly = el('div', { class: 'chart' })
   const rates = el('div', { class: 'chart' })
   const backlog = el('div', { class: 'chart' })
+  const note = el('p', { class: 'quiet' })
   const samples: Sample[] = []
   let charts: { hourly: Chart; rates: Chart; backlog: Chart } | undefined
   // Only once they are in the page do they have a width.
@@ -65,6 +67,7 @@ export function createTraffic(): Traffic {
       el('h3', {}, `Events by the hour, last ${HOURS_SHOWN} hours (UTC)`),
       legend(['Received', 'received'], ['Forwarded', 'forwarded'], ['Dead', 'missing']),
       hourly,
+      note,
       el(
         'div',
         { class: 'pair' },
@@ -82,7 +85,9 @@ export function createTraffic(): Traffic {
     async refresh() {
       const lastMs = Math.floor(Date.now() / HOUR_MS) * HOUR_MS
       const fromMs = lastMs - (HOURS_SHOWN - 1) * HOUR_MS
-      const { hours } = await ask<{ hours: HourRow[] }>('GET', `/v1/hours?from=${fromMs}&limit=10000`)
+      const { hours } = await ask<{ hours: HourRow[] }>('GET', `/v1/hours?from=${fromMs}&limit=${MAX_ROWS}`)
+      note.textContent =
+        hours.length < MAX_ROWS ? '' : 'There are more accounts than fit: the newest hours are not all here.'
       const all = Array.from({ length: HOURS_SHOWN }, (_, at) => fromMs + at * HOUR_MS)
       const sums = (name: 'received' | 'forwarded' | 'dead'): number[] =>
         all.map((at) => hours.reduce((sum, row) => sum + (row.hourMs === at ? row[name] : 0), 0))
