@@ -73,7 +73,10 @@ export function createConsole(deps: ConsoleDeps): Hono<RelayEnv> {
   app.get('/console/icon.svg', (c) => serve(c, 'icon.svg'))
 
   async function serve(c: Context<RelayEnv>, name: keyof ConsoleFiles): Promise<Response> {
-    files ??= deps.loadFiles()
+    files ??= deps.loadFiles().catch((error: unknown) => {
+      files = undefined
+      throw error
+    })
     const { type, text } = (await files)[name]
     return c.body(text, 200, { 'Content-Type': type, 'Cache-Control': 'no-cache' })
   }
