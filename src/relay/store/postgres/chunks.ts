@@ -9,6 +9,7 @@ import {
   type Run,
 } from '../core/chunk-format.ts'
 import type { Credit } from '../core/outcomes.ts'
+import { CHUNK_FIELDS } from './chunk-fields.ts'
 import { columns, quoted, type Sql } from './sql.ts'
 import { SHARD } from './totals.ts'
 
@@ -85,18 +86,7 @@ export function createChunks(schema: string): Chunks {
       const rows = chunks.map(({ owner, lane, events }) => ({ ...owner, lane, count: events.length, ...pack(events) }))
       const counts = new Map<string, number>()
       for (const { lane, count } of rows) counts.set(lane, (counts.get(lane) ?? 0) + count)
-      const given = columns(
-        rows,
-        (row) => row.lane,
-        (row) => row.meter,
-        (row) => row.tenant,
-        (row) => row.account,
-        (row) => row.device,
-        (row) => row.receivedAtMs,
-        (row) => row.count,
-        (row) => row.spans,
-        (row) => row.body,
-      )
+      const given = columns(rows, (row) => row.lane, ...CHUNK_FIELDS)
       await Promise.all([sql(insert, given), waiting(sql, counts)])
     },
     async next(sql, lane, maxEvents, isPatient) {

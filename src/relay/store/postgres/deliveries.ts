@@ -2,6 +2,7 @@ import { MetertapError } from '../../../wire/errors.ts'
 import type { BuildDelivery, Delivery, OpenDeliveryOptions } from '../contract.ts'
 import { checkDraft } from '../core/check-draft.ts'
 import { type PlacedEvent, type Run, toRuns } from '../core/chunk-format.ts'
+import { type LoadedDelivery, MAX_ERROR_CHARS } from '../core/delivery-row.ts'
 import { isLate, type LateRule } from '../core/late-rule.ts'
 import type { Bookkeeping } from './bookkeeping.ts'
 import type { Chunks } from './chunks.ts'
@@ -19,13 +20,6 @@ export interface Deliveries {
   bury(sql: Sql, id: string, code: string, detail: string, nowMs: number): Promise<void>
 }
 
-interface LoadedDelivery {
-  lane: string
-  rows: number
-  runs: Run[]
-  doubt: number | null
-}
-
 interface Parts {
   readonly chunks: Chunks
   readonly books: Bookkeeping
@@ -33,8 +27,6 @@ interface Parts {
   readonly claims: Claims
   readonly newId: () => string
 }
-
-const MAX_ERROR_CHARS = 500
 
 export function createDeliveries(schema: string, parts: Parts): Deliveries {
   const { chunks, books, deadLetters, claims, newId } = parts

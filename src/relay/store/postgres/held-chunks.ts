@@ -2,6 +2,7 @@ import type { HeldEvents } from '../contract.ts'
 import { type ChunkEvent, type ChunkOwner, type ChunkRow, pack, placedEvents } from '../core/chunk-format.ts'
 import { creditsOf } from '../core/held-credits.ts'
 import type { Bookkeeping } from './bookkeeping.ts'
+import { CHUNK_FIELDS } from './chunk-fields.ts'
 import type { Chunks } from './chunks.ts'
 import { columns, quoted, type Sql } from './sql.ts'
 
@@ -36,18 +37,7 @@ export function createHeldChunks(
     async add(sql, held) {
       if (held.length === 0) return
       const rows = held.map(({ owner, events }) => ({ ...owner, count: events.length, ...pack(events) }))
-      const given = columns(
-        rows,
-        (row) => row.meter,
-        (row) => row.tenant,
-        (row) => row.account,
-        (row) => row.device,
-        (row) => row.receivedAtMs,
-        (row) => row.count,
-        (row) => row.spans,
-        (row) => row.body,
-      )
-      await sql(insert, given)
+      await sql(insert, columns(rows, ...CHUNK_FIELDS))
     },
     list(sql, { account, limit = DEFAULT_LIMIT }) {
       return sql<HeldEvents>(

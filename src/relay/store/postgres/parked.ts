@@ -1,6 +1,7 @@
 import { eventId } from '../../../meter/contract.ts'
 import type { ParkedDelivery, ParkedVerdict } from '../contract.ts'
 import { firstOf } from '../core/chunk-format.ts'
+import { MAX_EVENTS_SHOWN, PARKED_LIMIT, type ParkedRow } from '../core/delivery-row.ts'
 import type { Chunks } from './chunks.ts'
 import type { Deliveries } from './deliveries.ts'
 import { quoted, type Sql } from './sql.ts'
@@ -11,14 +12,6 @@ export interface Parked {
   /** False when no such delivery is parked. */
   resolve(sql: Sql, id: string, verdict: ParkedVerdict, nowMs: number): Promise<boolean>
 }
-
-interface ParkedRow extends Omit<ParkedDelivery, 'events' | 'doubtSinceMs'> {
-  doubt: number | null
-  runs: string
-}
-
-const DEFAULT_LIMIT = 100
-const MAX_EVENTS_SHOWN = 100
 
 /** Deliveries that wait for the operator. Everything here runs inside a transaction of the caller. */
 export function createParked(
@@ -40,7 +33,7 @@ export function createParked(
         nowMs,
         id,
       ]),
-    async list(sql, { lane, limit = DEFAULT_LIMIT }) {
+    async list(sql, { lane, limit = PARKED_LIMIT }) {
       const rows = await sql<ParkedRow>(
         `SELECT id, lane, rows, attempts, oldest_at_ms AS "oldestAtMs", doubt_since_ms AS doubt, parked_reason AS reason,
           parked_at_ms AS "parkedAtMs", runs

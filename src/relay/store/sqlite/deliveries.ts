@@ -3,6 +3,7 @@ import { MetertapError } from '../../../wire/errors.ts'
 import type { BuildDelivery, Delivery, OpenDeliveryOptions } from '../contract.ts'
 import { checkDraft } from '../core/check-draft.ts'
 import { type PlacedEvent, type Run, toRuns } from '../core/chunk-format.ts'
+import { type LoadedDelivery, MAX_ERROR_CHARS } from '../core/delivery-row.ts'
 import { isLate } from '../core/late-rule.ts'
 import type { Bookkeeping } from './bookkeeping.ts'
 import type { Chunks } from './chunks.ts'
@@ -28,21 +29,12 @@ interface DeliveryRow {
   body: Uint8Array
 }
 
-interface LoadedDelivery {
-  lane: string
-  rows: number
-  runs: Run[]
-  doubt: number | null
-}
-
 interface Parts {
   readonly chunks: Chunks
   readonly books: Bookkeeping
   readonly deadLetters: DeadLetters
   readonly newId: () => string
 }
-
-const MAX_ERROR_CHARS = 500
 
 // A claim that nobody settled or gave back may have reached the upstream.
 const DOUBT = 'CASE WHEN owner IS NULL THEN doubt_since_ms ELSE coalesce(doubt_since_ms, claimed_at_ms) END'

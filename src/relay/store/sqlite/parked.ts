@@ -2,6 +2,7 @@ import { eventId } from '../../../meter/contract.ts'
 import type { Sqlite } from '../../../sqlite/contract.ts'
 import type { ParkedDelivery, ParkedVerdict } from '../contract.ts'
 import { firstOf } from '../core/chunk-format.ts'
+import { MAX_EVENTS_SHOWN, PARKED_LIMIT, type ParkedRow } from '../core/delivery-row.ts'
 import type { Chunks } from './chunks.ts'
 import type { Deliveries } from './deliveries.ts'
 
@@ -11,14 +12,6 @@ export interface Parked {
   /** False when no such delivery is parked. */
   resolve(id: string, verdict: ParkedVerdict, nowMs: number): boolean
 }
-
-interface ParkedRow extends Omit<ParkedDelivery, 'events' | 'doubtSinceMs'> {
-  doubt: number | null
-  runs: string
-}
-
-const DEFAULT_LIMIT = 100
-const MAX_EVENTS_SHOWN = 100
 
 /** Deliveries that wait for the operator. All but list() run inside a transaction of the caller. */
 export function createParked(
@@ -47,7 +40,7 @@ export function createParked(
     park(id, reason, nowMs) {
       park.run(reason, nowMs, id)
     },
-    list({ lane, limit = DEFAULT_LIMIT }) {
+    list({ lane, limit = PARKED_LIMIT }) {
       const rows = list.all(lane ?? null, limit)
       return rows.map((row) => toParked(row as unknown as ParkedRow))
     },
