@@ -1,3 +1,4 @@
+import type { LedgerRow } from '../../src/relay/store/contract.ts'
 import type { Random } from './random.ts'
 
 /** Something that goes wrong, or well again, at its time. */
@@ -31,20 +32,7 @@ export interface Promised {
 }
 
 /** A stream as the relay's ledger has it. */
-export interface StreamRow {
-  readonly stream: string
-  readonly account: string
-  readonly recorded: number
-  readonly received: number
-  readonly declared: Readonly<Record<string, number>>
-  readonly rejected: number
-  readonly forwarded: number
-  readonly dead: number
-  readonly discarded: number
-  readonly deduplicated: number
-  readonly held: number
-  readonly missing: number
-}
+export type StreamRow = Omit<LedgerRow, 'tenant' | 'device' | 'refused' | 'clock' | 'firstSeenMs' | 'lastSeenMs'>
 
 export interface Verdict {
   readonly ok: boolean

@@ -1,5 +1,4 @@
 import * as z from 'zod'
-import type { MeterOptions } from '../../demo/zuora/contract.ts'
 import { defineMeter } from '../../src/index.ts'
 
 /** The one meter of the chaos runs. `pad` gives events different sizes. */
@@ -15,15 +14,3 @@ export const CHAOS_ROUTE = {
     fields: { UsageIdentifier: 'id', CustomerId: 'account', UsageDate: 'at', Quantity: 'data.n' },
   },
 } as const
-
-/** The upstream's side of it. */
-export const CHAOS_ZUORA_METER: MeterOptions = {
-  id: CHAOS_METER_ID,
-  fields: {
-    UsageIdentifier: { type: 'string' },
-    CustomerId: { type: 'string' },
-    UsageDate: { type: 'date' },
-    Quantity: { type: 'integer' },
-  },
-  deduplicator: { field: 'UsageIdentifier' },
-}

@@ -10,8 +10,9 @@ import type { ZuoraStandIn } from '../../demo/zuora/contract.ts'
 import { startZuoraStandIn } from '../../demo/zuora/server.ts'
 import { createGrant } from '../../src/relay.ts'
 import { type FaultProxy, startProxy } from '../matrix/server/proxy.ts'
+import { callsMeter } from '../support/calls-upstream.ts'
 import { type RelayActor, relayActor } from './actors/relay.ts'
-import { CHAOS_ZUORA_METER, chaosEvents } from './meter.ts'
+import { CHAOS_METER_ID, chaosEvents } from './meter.ts'
 
 /** Everything that is not an agent. */
 export interface World {
@@ -58,7 +59,7 @@ export async function startWorld(seed: number): Promise<World> {
     if (!keep) await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
   })
   const client = { clientId: 'chaos', clientSecret: secret() }
-  const zuora = await startZuoraStandIn({ clients: [client], meters: [CHAOS_ZUORA_METER], seed })
+  const zuora = await startZuoraStandIn({ clients: [client], meters: [callsMeter(CHAOS_METER_ID)], seed })
   opened.defer(() => zuora.close())
   const [script, port, adminPort] = await Promise.all([bundlePage(), freePort(), freePort()])
   const relayUrl = `http://127.0.0.1:${port}`

@@ -1,6 +1,7 @@
 /** A page that records on and on: `?account=&pad=`. What it is promised it tells the harness at once. */
 import { type Agent, createAgent } from '../../../src/index.ts'
 import { chaosEvents } from '../meter.ts'
+import { recordOn } from '../record-on.ts'
 import type { ChaosPage } from './contract.ts'
 
 declare global {
@@ -36,42 +37,19 @@ const usage: Agent = createAgent({
 })
 usage.on('deadletter', ({ id, code }) => window.chaosBury(id, code))
 
-let isRecording = true
-let n = 0
-
-/** Hears of each receipt when it is durable, and tells those of one burst together. */
-async function burst(count: number): Promise<void> {
-  const receipts = Array.from({ length: count }, () => {
-    return usage.record(chaosEvents, { n: n++, pad: 'x'.repeat(Math.floor(Math.random() * 200)) })
-  })
-  const told = await Promise.all(
-    receipts.map(async ({ id, durable }) => {
-      const durability = await durable.catch(() => 'none')
-      return { id, durability }
-    }),
-  )
-  for (const [durability, list] of Map.groupBy(told, ({ durability }) => durability)) {
-    const ids = list.flatMap(({ id }) => id ?? [])
-    if (durability !== 'none' && ids.length > 0) window.chaosPromise(ids, durability)
-  }
-}
-
-function goOn(): void {
-  if (isRecording) void burst(BURSTS[Math.floor(Math.random() * BURSTS.length)] ?? 1)
-  setTimeout(goOn, Math.random() * 2 * MEAN_PAUSE_MS)
-}
+const rest = recordOn({
+  ...{ usage, bursts: BURSTS, meanPauseMs: MEAN_PAUSE_MS },
+  onPromise: (ids, durability) => window.chaosPromise(ids, durability),
+})
 
 window.chaos = {
   shiftClock(ms) {
     offsetMs += ms
   },
-  rest() {
-    isRecording = false
-  },
+  rest,
   async waiting() {
     await usage.flush()
     const { waiting, storing, lastTrouble } = usage.stats()
     return { waiting: waiting + storing, trouble: lastTrouble?.code }
   },
 }
-goOn()

@@ -7,6 +7,7 @@
 import { createInterface } from 'node:readline'
 import { createAgent } from '../../../src/node.ts'
 import { chaosEvents } from '../meter.ts'
+import { recordOn } from '../record-on.ts'
 import type { NodeAgentProcessOptions } from './contract.ts'
 
 const { folder, relay, account, tokenUrl, clockMs } = JSON.parse(process.argv[2] ?? '{}') as NodeAgentProcessOptions
@@ -28,25 +29,6 @@ const usage = createAgent({
 const say = (line: string) => void process.stdout.write(`${line}\n`)
 usage.on('deadletter', ({ id, code }) => say(`bury ${id} ${code}`))
 
-let isRecording = true
-let n = 0
-
-async function burst(count: number): Promise<void> {
-  const receipts = Array.from({ length: count }, () =>
-    usage.record(chaosEvents, { n: n++, pad: 'x'.repeat(Math.floor(Math.random() * 200)) }),
-  )
-  const told = await Promise.all(receipts.map(async ({ id, durable }) => [await durable.catch(() => 'none'), id]))
-  for (const [durability, list] of Map.groupBy(told, ([durability]) => durability)) {
-    const ids = list.flatMap(([, id]) => id ?? [])
-    if (durability !== 'none' && ids.length > 0) say(`promise ${durability} ${ids.join(',')}`)
-  }
-}
-
-function goOn(): void {
-  if (isRecording) void burst(BURSTS[Math.floor(Math.random() * BURSTS.length)] ?? 1)
-  setTimeout(goOn, Math.random() * 2 * MEAN_PAUSE_MS)
-}
-
 async function tellWaiting(): Promise<void> {
   await usage.flush()
   const { waiting, storing, lastTrouble } = usage.stats()
@@ -56,8 +38,11 @@ async function tellWaiting(): Promise<void> {
 createInterface({ input: process.stdin }).on('line', (line) => {
   const [command, value] = line.split(' ')
   if (command === 'clock') offsetMs += Number(value)
-  else if (command === 'rest') isRecording = false
+  else if (command === 'rest') rest()
   else if (command === 'waiting') void tellWaiting()
 })
 say('{}')
-goOn()
+const rest = recordOn({
+  ...{ usage, bursts: BURSTS, meanPauseMs: MEAN_PAUSE_MS },
+  onPromise: (ids, durability) => say(`promise ${durability} ${ids.join(',')}`),
+})
