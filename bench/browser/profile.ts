@@ -24,7 +24,7 @@ const SAMPLE_EVERY_US = 100
 const IDLE = new Set(['(idle)', '(root)'])
 
 /** Self time by function, longest first. */
-export function hotOf({ nodes, samples = [], timeDeltas = [] }: Profile): Hot[] {
+function hotOf({ nodes, samples = [], timeDeltas = [] }: Profile): Hot[] {
   const nameOf = ({ callFrame: { functionName, url, lineNumber } }: ProfileNode): string =>
     functionName || (url === '' ? 'native code without a name' : `anonymous, line ${lineNumber + 1}`)
   const names = new Map(nodes.map((node) => [node.id, nameOf(node)]))

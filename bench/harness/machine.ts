@@ -24,7 +24,7 @@ function distribution(): string {
 }
 
 /** What a program says of its version; undefined when it says nothing. */
-export function versionOf(program: string): string | undefined {
+function versionOf(program: string): string | undefined {
   try {
     return execFileSync(program, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
   } catch {

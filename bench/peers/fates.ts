@@ -89,7 +89,7 @@ export function tryToMeet(library: Library, fate: Fate, times: FateTimes): Promi
 }
 
 /** One library, one fate; then the next visit, with one more event, so that whatever waits for one gets its chance. */
-export function meet(library: Library, fate: Fate, times: FateTimes): Promise<FateResult> {
+function meet(library: Library, fate: Fate, times: FateTimes): Promise<FateResult> {
   return onStage(library, async (stage) => {
     await fate.strike(stage, times)
     await stage.nextVisit()

@@ -64,7 +64,7 @@ export async function bundleEntry(file: string, { platform, external = [] }: Bun
 }
 
 /** The room or package that a source file belongs to. */
-export function groupOf(file: string): string {
+function groupOf(file: string): string {
   const pack = /node_modules\/((?:@[^/]+\/)?[^/]+)/g
   const packages = [...file.matchAll(pack)]
   const last = packages.at(-1)?.[1]

@@ -17,7 +17,7 @@ export interface WireBytes {
 }
 
 /** The shape's events in metertap's requests, of so many events each, packed. */
-export function metertapBodies({ meter, events }: Shape, batchEvents: number): Buffer[] {
+function metertapBodies({ meter, events }: Shape, batchEvents: number): Buffer[] {
   const texts = events.map(({ atMs, data }) => JSON.stringify([meter, atMs, data]))
   const bodies: Buffer[] = []
   for (let first = 0; first < texts.length; first += batchEvents) {
@@ -32,7 +32,7 @@ export function metertapBodies({ meter, events }: Shape, batchEvents: number): B
 const sum = (bodies: readonly Buffer[]): number => bodies.reduce((bytes, body) => bytes + body.length, 0)
 
 /** Plain data hold the same facts, the time among them as ISO 8601, and nothing by which a double could be told. */
-export function plainText({ events }: Shape): string {
+function plainText({ events }: Shape): string {
   return JSON.stringify(events.map(({ atMs, data }) => ({ at: new Date(atMs).toISOString(), ...data })))
 }
 

@@ -8,7 +8,7 @@ export interface User {
 }
 
 /** A real product would ask for more than a click; all that counts for metering is that the back end knows the user. */
-export const USERS: readonly User[] = [
+const USERS: readonly User[] = [
   { id: 'ada', name: 'Ada', account: 'acct-analytical-engines' },
   { id: 'grace', name: 'Grace', account: 'acct-harbor-press' },
   { id: 'importer', name: 'Log importer', account: 'acct-web-logs' },

@@ -8,9 +8,6 @@ import { WIRE_VERSION } from './version.ts'
 export * from './answer.ts'
 export { WIRE_VERSION }
 
-/** One usage event as it travels: meter name, wall-clock milliseconds since 1970 (UTC), its data, an idempotency key. */
-export type WireEvent = [meter: string, at: number, data: unknown, key?: string]
-
 const count = z.int().check(z.nonnegative())
 const text = z.string().check(z.minLength(1), z.maxLength(200))
 const tally = z.record(z.string().check(z.maxLength(64)), count)
@@ -27,10 +24,11 @@ export const streamReport = z.object({
 export type StreamReport = z.infer<typeof streamReport>
 
 /**
- * A run of events of one stream: event i has the number first + i.
+ * A run of events of one stream: event i has the number first + i. An event is [meter, at, data] or [meter, at, data,
+ * key]: the meter's name, milliseconds since 1970 (UTC), its data, an idempotency key.
  * Deliberately loose inside: a bad event gets its own verdict, it never costs its batch.
  */
-export const wireSegment = z.object({
+const wireSegment = z.object({
   stream: z.unknown(),
   first: z.unknown(),
   events: z.array(z.unknown()),

@@ -12,8 +12,12 @@ import type {
 } from '../../src/bridge/electron.ts'
 import { exposeBridgeBy } from '../../src/bridge/preload.ts'
 
-/** Electron's own types have all that is asked for: this file does not compile otherwise. */
 type Has<Real extends Asked, Asked> = [Real, Asked]
+/**
+ * Electron's own types have all that is asked for: this file does not compile otherwise.
+ *
+ * @public for the compiler alone
+ */
 export type ElectronHasIt = [
   Has<App, ElectronApp>,
   Has<IpcMain, ElectronIpcMain>,

@@ -2,7 +2,7 @@ import type { Costs, Line } from './contract.ts'
 import { type Measured, pointOf } from './measured.ts'
 
 /** Batches through which the lines are drawn. The others are held out: there one sees whether the lines hold. */
-export const FITTED = [10, 50, 5_000] as const
+const FITTED = [10, 50, 5_000] as const
 export const HELD_OUT = [500] as const
 
 export function lineOf(measured: Measured, store: 'sqlite' | 'postgres', what: string): Line {

@@ -16,7 +16,7 @@ const OUTAGE_SEEDS = 200
 const BEFORE_OUTAGE_S = 600
 
 /** Relays as a load needs them, on PostgreSQL. */
-export function planned(load: Load, costs: Costs): SimulationOptions {
+function planned(load: Load, costs: Costs): SimulationOptions {
   const { postgres } = costs
   const { eventsPerS, batchEvents, meters, callMs, tier, coresPerDatabase } = load
   return {

@@ -2,7 +2,7 @@ import { MetertapError } from '../../wire/errors.ts'
 import type { GateFace, KeysFace, ShardFace } from './contract.ts'
 
 /** Names of the Durable Object bindings, as wrangler.jsonc gives them, and of the classes behind them. */
-export const BINDINGS = { shard: 'USAGE_SHARD', keys: 'USAGE_KEYS', gate: 'USAGE_GATE' } as const
+const BINDINGS = { shard: 'USAGE_SHARD', keys: 'USAGE_KEYS', gate: 'USAGE_GATE' } as const
 const CLASSES: Readonly<Record<string, string>> = {
   USAGE_SHARD: 'UsageShard',
   USAGE_KEYS: 'UsageKeys',
@@ -15,7 +15,7 @@ interface Namespace<Face> {
 }
 
 /** Every object of a kind has a name; the same name is the same object. */
-export function shardName(number: number): string {
+function shardName(number: number): string {
   return `shard-${number}`
 }
 

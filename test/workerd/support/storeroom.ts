@@ -5,7 +5,7 @@ import { openSqliteOutbox } from '../../../src/outbox/sqlite/open.ts'
 import { durableObjectSqlite } from '../../../src/sqlite/durable-object.ts'
 
 /** A Durable Object that nothing was stored in. */
-export function freshObject(): DurableObjectStub {
+function freshObject(): DurableObjectStub {
   return env.STOREROOM.get(env.STOREROOM.idFromName(crypto.randomUUID()))
 }
 

@@ -7,8 +7,6 @@ export const time = (ms: number): string => `${new Date(ms).toISOString().replac
 
 export const day = (ms: number): string => new Date(ms).toISOString().slice(0, 10)
 
-export const hour = (ms: number): string => `${new Date(ms).toISOString().slice(11, 13)}:00`
-
 const UNITS: readonly (readonly [string, number])[] = [
   ['d', 86_400_000],
   ['h', 3_600_000],

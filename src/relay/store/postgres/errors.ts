@@ -21,7 +21,7 @@ export function isDataError(error: unknown): boolean {
 }
 
 /** The connection ended, or there was none: whether a commit under way went through is not known. */
-export function isConnectionLoss(error: unknown): boolean {
+function isConnectionLoss(error: unknown): boolean {
   const code = codeOf(error)
   if (/^(08|57P0)/.test(code) || /^E[A-Z]+$/.test(code)) return true
   return error instanceof Error && /connection|timeout/i.test(error.message) && code === ''
