@@ -16,7 +16,8 @@ export { createMemoryOutbox } from '../outbox/memory/open.ts'
 export * from './extras.ts'
 
 export function createSender(options: SenderOptions): Sender {
-  return new Sender({ ...options, runtime: { ...options.runtime, gzip: browserGzip() } })
+  const explain = async (body: string) => (await import('./third-piece.ts')).answerFaults(body)
+  return new Sender({ ...options, runtime: { ...options.runtime, gzip: browserGzip() }, explain })
 }
 
 /** The whole outbox over a home that is open. */

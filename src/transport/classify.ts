@@ -1,4 +1,4 @@
-import { problem, wireAnswer } from '../wire/answer.ts'
+import { readAnswer, readProblem } from '../wire/read-answer.ts'
 import type { Outcome } from './contract.ts'
 import { retryAfterMs } from './retry-after.ts'
 
@@ -20,8 +20,8 @@ function parse(text: string): unknown {
 }
 
 function describe({ status, body }: PlainAnswer): { code: string; detail: string } {
-  const known = problem.safeParse(parse(body))
-  if (known.success) return { code: known.data.code, detail: known.data.detail }
+  const known = readProblem(parse(body))
+  if (known) return { code: known.code, detail: known.detail }
   return { code: `http_${status}`, detail: `The relay answered with status ${status}.` }
 }
 
@@ -29,8 +29,8 @@ function describe({ status, body }: PlainAnswer): { code: string; detail: string
 export function classify(answer: PlainAnswer, nowMs: number): Outcome {
   const { status } = answer
   if (status >= 200 && status < 300) {
-    const parsed = wireAnswer.safeParse(parse(answer.body))
-    if (parsed.success) return { kind: 'answered', answer: parsed.data }
+    const read = readAnswer(parse(answer.body))
+    if (read) return { kind: 'answered', answer: read }
     const detail = `Status ${status} without an answer of this protocol: a proxy, a captive portal, or the wrong relay address.`
     return { kind: 'later', delayMs: 0, code: 'bad_answer', detail }
   }

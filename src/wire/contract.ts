@@ -5,7 +5,8 @@
 import * as z from 'zod/mini'
 import { WIRE_VERSION } from './version.ts'
 
-export * from './answer.ts'
+export type * from './answer.ts'
+export * from './answer-schema.ts'
 export { WIRE_VERSION }
 
 const count = z.int().check(z.nonnegative())

@@ -6,7 +6,10 @@ import esbuild, { minify } from 'rollup-plugin-esbuild'
 export interface BundleSize {
   /** Minified and gzipped bytes of what is loaded at once, all packages inside. */
   readonly firstBytes: number
-  /** The same with every piece that import() fetches later. */
+  /** The same with the second piece: all that a page loads as long as nothing is wrong. */
+  readonly usualBytes: number
+  readonly usualModules: readonly string[]
+  /** The same with every piece that import() may fetch later. */
   readonly allBytes: number
   readonly firstModules: readonly string[]
   readonly modules: readonly string[]
@@ -19,17 +22,21 @@ export async function measureBundle(entry: string): Promise<BundleSize> {
   const { output } = await bundle.generate({ format: 'esm' })
   await bundle.close()
   const chunks = output.filter((file): file is OutputChunk => file.type === 'chunk')
-  const first = new Set<OutputChunk>()
+  const loaded = new Set<OutputChunk>()
   const add = (chunk: OutputChunk | undefined): void => {
-    if (!chunk || first.has(chunk)) return
-    first.add(chunk)
+    if (!chunk || loaded.has(chunk)) return
+    loaded.add(chunk)
     for (const name of chunk.imports) add(chunks.find(({ fileName }) => fileName === name))
   }
   add(chunks.find(({ isEntry }) => isEntry))
+  const atOnce = [...loaded]
+  add(chunks.find(({ facadeModuleId }) => facadeModuleId?.endsWith('/second-piece.ts')))
   return {
-    firstBytes: bytesOf([...first]),
+    firstBytes: bytesOf(atOnce),
+    usualBytes: bytesOf([...loaded]),
     allBytes: bytesOf(chunks),
-    firstModules: modulesOf([...first]),
+    firstModules: modulesOf(atOnce),
+    usualModules: modulesOf([...loaded]),
     modules: modulesOf(chunks),
   }
 }
