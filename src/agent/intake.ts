@@ -100,9 +100,9 @@ export class Intake {
     this.#tail.attach(outbox)
   }
 
-  /** See Tail.unopened. */
-  unopened(): AppendGroup | undefined {
-    return this.#tail.unopened()
+  /** See Tail.unstored. */
+  unstored(): AppendGroup | undefined {
+    return this.#tail.unstored()
   }
 
   /** Stores what is in memory. Resolves when it is stored, or has failed and said so. */

@@ -17,6 +17,7 @@ export interface LazyOutboxDeps extends Pick<HardTimesDeps, 'onDegraded' | 'onRe
 type Verb = Exclude<keyof HardTimes['outbox'], 'durability' | 'close'>
 
 const VERBS: readonly Verb[] = [
+  'restore',
   'claim',
   'settle',
   'release',

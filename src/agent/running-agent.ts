@@ -77,12 +77,12 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
       counters: this.#counters,
       head: () => intake.head(),
       emit: this.#emit.bind(this),
-      onAway: (isFinal) => (isFinal ? intake.storeAll() : intake.store()),
+      onAway: (isFinal) => this.#leave(isFinal),
       onBack: () => intake.wake(),
       onPurged: () => intake.forget(),
     })
     this.#spill = new Spill(runtime.storage, settings.outbox)
-    this.#stopSpilling = runtime.onLifecycle(() => this.#spillOver())
+    this.#stopSpilling = runtime.onLifecycle(() => void this.#leave(true))
     const opening = openOutbox(settings.outbox, this.#watch())
     this.#opened = opening instanceof Promise ? opening.then((outbox) => this.#start(outbox)) : this.#start(opening)
     this.#opened.catch((error) => this.#emit('trouble', { code: 'outbox_unavailable', detail: String(error) }))
@@ -198,27 +198,30 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
   async #start(outbox: O): Promise<O> {
     this.#outbox = outbox
     this.#durability = outbox.durability
-    const own = this.#intake.unopened()?.head.stream
     this.#intake.attach(outbox)
     await this.#sender.start(outbox)
     this.#stopSpilling()
-    void this.#restore(outbox, own)
+    void this.#restore(outbox)
     return outbox
   }
 
-  /** A moment in life before anybody listens: it may be the last. Also one that is not costs no more than a little time. */
-  #spillOver(): void {
-    const group = this.#intake.unopened()
-    if (group) this.#spill.keep(group)
-    else void this.#intake.storeAll()
+  /**
+   * The page may be gone soon. Stores all there is, and puts aside what is not stored yet: what a page had under way when
+   * it went may come to nothing. Where it stays after all, this costs no more than a little time.
+   */
+  #leave(isFinal: boolean): Promise<void> {
+    const stored = isFinal ? this.#intake.storeAll() : this.#intake.store()
+    this.#spill.keep(this.#intake.unstored())
+    return stored
   }
 
-  async #restore(outbox: O, own: string | undefined): Promise<void> {
+  /** A group's fate is known: what was put aside of it must not come back. */
+  #arrived(): void {
+    if (this.#spill.isKept) this.#spill.keep(this.#intake.unstored())
+  }
+
+  async #restore(outbox: O): Promise<void> {
     try {
-      if (own !== undefined) {
-        await this.#intake.store()
-        this.#spill.forget(own)
-      }
       const { restoreSpill } = await this.#extras.arrived
       const { events, trouble } = await restoreSpill(this.#runtime.storage, this.#settings.outbox, outbox)
       if (events > 0) this.#sender.changed()
@@ -244,11 +247,15 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
         onError: (error) => emit('trouble', { code: 'outbox_unavailable', detail: String(error) }),
       },
       onStored: (segments, durability, moreEvents) => {
+        this.#arrived()
         this.#sender.stored(segments, moreEvents)
         const events = eventsIn(segments)
         if (events > 0) emit('stored', { events, durability })
       },
-      onFailed: ({ code, message }) => emit('trouble', { code, detail: message }),
+      onFailed: ({ code, message }) => {
+        this.#arrived()
+        emit('trouble', { code, detail: message })
+      },
       onRefused: ({ code, message }, meter) => emit('refused', { code, message, meter }),
     })
   }

@@ -1,5 +1,4 @@
-import type { AppendGroup, RecordingOutbox } from '../outbox/contract.ts'
-import { eventsIn } from '../outbox/core/sums.ts'
+import type { AppendGroup, Outbox, RecordingOutbox } from '../outbox/contract.ts'
 import { type SpillStorage, spillPrefix } from './spill.ts'
 
 const SPOILT =
@@ -11,25 +10,43 @@ export interface Restored {
   readonly trouble?: { readonly code: string; readonly detail: string }
 }
 
-/** Puts what other pages left behind into the outbox; what cannot be read is removed and counted. */
+/** Only an outbox that pages share can restore. */
+export type RestoringOutbox = Pick<RecordingOutbox, 'durability'> & Partial<Pick<Outbox, 'restore'>>
+
+/**
+ * Puts what other pages left behind into the outbox; what cannot be read is removed and counted. Rejects when something
+ * could not be stored: it stays where it is, for another time.
+ */
 export async function restoreSpill(
   storage: SpillStorage | undefined,
   outboxName: string,
-  outbox: RecordingOutbox,
+  outbox: RestoringOutbox,
 ): Promise<Restored> {
   let events = 0
   let unreadable = 0
+  const failures: unknown[] = []
   // Memory would be no better a place.
-  if (!storage || outbox.durability === 'memory') return { events }
+  if (!storage || !outbox.restore || outbox.durability === 'memory') return { events }
   const prefix = spillPrefix(outboxName)
   for (const key of keysOf(storage, prefix)) {
-    const group = read(storage, key, prefix)
-    if (group) {
-      await outbox.append(group)
-      events += eventsIn(group.segments)
-    } else unreadable++
-    storage.removeItem(key)
+    const text = storage.getItem(key)
+    // Stored by its own page meanwhile.
+    if (text === null) continue
+    try {
+      const group = read(text, key, prefix)
+      if (group) events += await outbox.restore(group)
+      else unreadable++
+    } catch (error) {
+      if ((error as { code?: unknown }).code === 'internal') unreadable++
+      else {
+        failures.push(error)
+        continue
+      }
+    }
+    // Its page may live, and have put more aside since.
+    if (storage.getItem(key) === text) storage.removeItem(key)
   }
+  if (failures.length > 0) throw failures[0]
   return unreadable > 0 ? { events, trouble: { code: 'not_json', detail: `${SPOILT} ${unreadable}.` } } : { events }
 }
 
@@ -43,9 +60,9 @@ function keysOf(storage: SpillStorage, prefix: string): string[] {
 }
 
 /** Undefined for what is no group. */
-function read(storage: SpillStorage, key: string, prefix: string): AppendGroup | undefined {
+function read(text: string, key: string, prefix: string): AppendGroup | undefined {
   try {
-    const group = JSON.parse(storage.getItem(key) ?? '') as AppendGroup
+    const group = JSON.parse(text) as AppendGroup
     const isWhole = typeof group.head.recorded === 'number' && prefix + group.head.stream === key
     return isWhole && Array.isArray(group.segments) ? group : undefined
   } catch {

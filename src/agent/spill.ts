@@ -4,39 +4,37 @@ import type { AppendGroup } from '../outbox/contract.ts'
 export type SpillStorage = Pick<Storage, 'length' | 'key' | 'getItem' | 'setItem' | 'removeItem'>
 
 /**
- * What was recorded while the outbox was still opening, kept aside when the page goes: localStorage is synchronous, so it
- * needs no time that a page in its end does not have. The next agent of this outbox puts it where it belongs.
+ * What was recorded and is not stored yet, put aside when the page goes: localStorage is synchronous, so it needs no time
+ * that a page in its end does not have. The next agent of this outbox puts it where it belongs.
  */
 export class Spill {
   readonly #storage: SpillStorage | undefined
   readonly #prefix: string
+  #key: string | undefined
 
   constructor(storage: SpillStorage | undefined, outboxName: string) {
     this.#storage = storage
     this.#prefix = spillPrefix(outboxName)
   }
 
-  /** Keeps the group, replacing an earlier one of its stream. False when it could not: storage is full or forbidden. */
-  keep(group: AppendGroup): boolean {
-    try {
-      this.#storage?.setItem(this.#keyOf(group.head.stream), JSON.stringify(group))
-      return this.#storage !== undefined
-    } catch {
-      return false
-    }
+  /** Whether something of this agent may lie there. */
+  get isKept(): boolean {
+    return this.#key !== undefined
   }
 
-  /** This agent stored its group itself. */
-  forget(stream: string): void {
+  /** Keeps the group, replacing the earlier one; undefined takes that back. In vain where storage is full or forbidden. */
+  keep(group: AppendGroup | undefined): void {
     try {
-      this.#storage?.removeItem(this.#keyOf(stream))
+      if (group) {
+        this.#key = this.#prefix + group.head.stream
+        this.#storage?.setItem(this.#key, JSON.stringify(group))
+      } else if (this.#key) {
+        this.#storage?.removeItem(this.#key)
+        this.#key = undefined
+      }
     } catch {
-      // Forbidden since: at worst the group is stored twice, which the outbox notices.
+      // What lies there still is found to be stored by whoever restores it.
     }
-  }
-
-  #keyOf(stream: string): string {
-    return this.#prefix + stream
   }
 }
 

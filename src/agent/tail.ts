@@ -23,7 +23,7 @@ export interface TailOptions extends RunLimits, StreamBookOptions {
 
 /** A group on its way into the outbox. */
 interface Cut {
-  readonly append: AppendGroup
+  readonly append: Required<Omit<AppendGroup, 'hidden'>>
   readonly rollups: RollupWrite
   readonly receipts: Group
   /** Plain events in it; the events of roll-ups had their numbers before. */
@@ -50,6 +50,8 @@ export class Tail {
   #strict = false
   #scheduled = false
   #headDirty = false
+  /** Groups whose fate is not known, in the order of their numbers. */
+  readonly #unstored = new Set<Cut>()
   #storing = 0
   #storingBytes = 0
   #last: Promise<void> = Promise.resolve()
@@ -119,36 +121,49 @@ export class Tail {
   /** The outbox is open: from now on every group is written in the microtask after its first event. */
   attach(outbox: RecordingOutbox): void {
     this.#outbox = outbox
+    for (const cut of this.#unstored) this.#store(outbox, cut)
     this.commit()
   }
 
   /** Writes the whole tail now, synchronously up to the storage call. */
   commit(): void {
-    const outbox = this.#outbox
-    if (!outbox || (this.#runs.isEmpty && !this.#headDirty)) return
-    const group = this.#cut(this.#options.rollups())
-    this.#storing += group.events
-    this.#storingBytes += group.bytes
-    const stored = outbox.append(group.append).then(
-      (durability) => this.#onStored(group, durability),
-      (cause: unknown) => this.#giveUp(group, cause),
+    if (this.#outbox) this.#write()
+  }
+
+  /** All that is on its way and not yet stored, as one group. Undefined when there is nothing. */
+  unstored(): AppendGroup | undefined {
+    const groups = [...this.#unstored].map(({ append }) => append)
+    const last = groups.at(-1)
+    if (!last) return undefined
+    const segments = groups.flatMap((group) => group.segments)
+    const rollups = groups.flatMap((group) => group.rollups)
+    return { ...last, segments, rollups, closed: groups.flatMap(({ closed }) => closed) }
+  }
+
+  /**
+   * Cuts the tail and waits until every group so far is stored, or has failed and said so; but not for the outbox to
+   * open: what was cut before is stored then.
+   */
+  async settled(): Promise<void> {
+    this.#write()
+    await this.#last
+  }
+
+  #write(): void {
+    if (this.#runs.isEmpty && !this.#headDirty) return
+    const cut = this.#cut(this.#options.rollups())
+    this.#unstored.add(cut)
+    this.#storing += cut.events
+    this.#storingBytes += cut.bytes
+    if (this.#outbox) this.#store(this.#outbox, cut)
+  }
+
+  #store(outbox: RecordingOutbox, cut: Cut): void {
+    const stored = outbox.append(cut.append).then(
+      (durability) => this.#onStored(cut, durability),
+      (cause: unknown) => this.#giveUp(cut, cause),
     )
     this.#last = Promise.all([this.#last, stored]).then(() => {})
-  }
-
-  /** What waits for the outbox to open, as the group that it will be; it stays here, too. Undefined when nothing does. */
-  unopened(): AppendGroup | undefined {
-    if (this.#outbox || this.#runs.isEmpty) return undefined
-    const { utf8Length } = this.#options
-    const segments = this.#runs.waiting.map((run) => segmentOf(this.stream, run, utf8Length))
-    const bytes = this.#book.bytes + bytesIn(segments)
-    return { head: { ...this.head(), bytes }, segments, strict: false }
-  }
-
-  /** Writes the tail and waits until every group so far is stored, or has failed and said so. */
-  async settled(): Promise<void> {
-    this.commit()
-    await this.#last
   }
 
   /** Takes all that is to be written; the next group begins. */
@@ -176,14 +191,21 @@ export class Tail {
     return cut
   }
 
+  /** Its fate is known. */
+  #arrived(cut: Cut): void {
+    this.#unstored.delete(cut)
+    this.#storing -= cut.events
+    this.#storingBytes -= cut.bytes
+  }
+
   #next(): number {
     this.#recorded++
     return this.#book.recorded++
   }
 
-  #onStored({ append, rollups, receipts, events, bytes, kept }: Cut, durability: Durability): void {
-    this.#storing -= events
-    this.#storingBytes -= bytes
+  #onStored(cut: Cut, durability: Durability): void {
+    const { append, rollups, receipts, kept } = cut
+    this.#arrived(cut)
     receipts.stored(durability)
     rollups.stored(durability)
     const moreEvents = kept - this.#book.kept
@@ -196,11 +218,11 @@ export class Tail {
    * declared as dropped in the head that goes with the next group. Sums of roll-ups do come back: they are still known,
    * and their receipts wait.
    */
-  #giveUp({ rollups, receipts, events, bytes }: Cut, cause: unknown): void {
+  #giveUp(cut: Cut, cause: unknown): void {
+    const { rollups, receipts, events, bytes } = cut
     const error = cause instanceof MetertapError ? cause : storeFailure(cause)
+    this.#arrived(cut)
     this.#book.bytes -= bytes
-    this.#storing -= events
-    this.#storingBytes -= bytes
     this.#headDirty = true
     if (events > 0) {
       this.#book.drop(error.code, events)

@@ -232,6 +232,12 @@ export interface RemoteOutbox extends RecordingOutbox {
  */
 export interface Outbox extends RecordingOutbox {
   /**
+   * Stores what a page had not seen stored when it went: the part of the group that the outbox does not know yet, in one
+   * transaction, whoever stored the rest, and whether or not it has left since. Resolves with how many events it was.
+   * Rejects with code 'internal' what is no group of one stream and account.
+   */
+  restore(group: AppendGroup): Promise<number>
+  /**
    * The oldest segments that are visible, up to the limits but at least one whole segment, oldest stream first, numbers
    * ascending. Undefined when nothing waits: no segment, and no report that the relay has not yet acknowledged.
    * A claim without segments carries reports alone: send them, and settle.

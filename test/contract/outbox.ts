@@ -16,6 +16,7 @@ import {
   received,
   rejecting,
 } from './outbox-kit.ts'
+import { restoreContract } from './outbox-restore.ts'
 import { rollupContract } from './outbox-rollups.ts'
 
 export type { OutboxHome } from './outbox-kit.ts'
@@ -647,6 +648,7 @@ export function outboxContract(name: string, open: () => Promise<OutboxHome>, { 
 
     deadLetterContract(() => outbox)
     rollupContract(() => outbox)
+    restoreContract(() => outbox)
     damageContract(() => outbox)
     outboxProperty(open, propertyRuns)
   })

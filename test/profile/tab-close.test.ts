@@ -6,6 +6,13 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { startWorld, type World } from '../../demo/world.ts'
 import { CHROMIUM_FLAGS, requireEngine } from '../support/engines.ts'
 
+declare global {
+  interface Window {
+    isFree?: boolean
+    freed?: Promise<void>
+  }
+}
+
 const EVENTS = 300
 
 function line(index: number): string {
@@ -59,12 +66,61 @@ describe('a tab closed in the task that records', () => {
     world.gate.cut(0)
   }
 
-  async function everythingArrives(): Promise<void> {
+  /** The only page of the outbox that lives then. */
+  async function everythingArrivesOnNextVisit(): Promise<void> {
+    const visit = await context.newPage()
+    await visit.goto(url())
     const look = async () => {
       const { received, missing } = await world.relay.store.totals()
       expect({ received, missing }).toEqual({ received: EVENTS, missing: 0 })
+      expect(await visit.evaluate(() => window.replay?.look())).toEqual({ recorded: EVENTS, waiting: 0 })
     }
-    await vi.waitFor(look, { timeout: 30_000, interval: 200 })
+    await vi.waitFor(look, { timeout: 60_000, interval: 200 }).catch(async (error) => {
+      throw new Error(`${error.message}\nThe next visit sees ${await seenBy(visit)}`, { cause: error })
+    })
+  }
+
+  async function seenBy(visit: Page): Promise<string> {
+    const see = async () => {
+      const { replay } = window
+      const aside = Object.entries(localStorage).map(([key, text]) => `${key}: ${String(text).length} characters`)
+      return JSON.stringify({
+        aside,
+        look: await replay?.look(),
+        stats: replay?.stats(),
+        locks: await navigator.locks.query(),
+      })
+    }
+    return visit.evaluate(see).catch(String)
+  }
+
+  /** Another page of the outbox writes all the time, so that what is stored from now on waits for its end. */
+  async function keepOutboxBusy(page: Page): Promise<() => Promise<void>> {
+    await page.evaluate(async () => {
+      const found = (await indexedDB.databases()).find(({ name }) => name?.endsWith('-replay'))
+      const database = await new Promise<IDBDatabase>((resolve, reject) => {
+        const request = indexedDB.open(found?.name ?? '')
+        request.onsuccess = () => resolve(request.result)
+        request.onerror = () => reject(request.error)
+      })
+      const transaction = database.transaction([...database.objectStoreNames], 'readwrite')
+      const store = transaction.objectStore('meta')
+      await new Promise((resolve) => {
+        const again = () => {
+          resolve(undefined)
+          if (!window.isFree) store.get('').onsuccess = again
+        }
+        store.get('').onsuccess = again
+      })
+      window.freed = new Promise((resolve) => {
+        transaction.oncomplete = () => resolve()
+      })
+    })
+    return () =>
+      page.evaluate(() => {
+        window.isFree = true
+        return window.freed
+      })
   }
 
   it(`loses none of ${EVENTS} events: they arrive on the next visit`, async () => {
@@ -72,8 +128,7 @@ describe('a tab closed in the task that records', () => {
     // Answers when the outbox is open.
     await tab.evaluate(() => window.replay?.look())
     await recordAndClose(tab)
-    await (await context.newPage()).goto(url())
-    await everythingArrives()
+    await everythingArrivesOnNextVisit()
   })
 
   it(`nor when the outbox is not open yet: ${EVENTS} events are put aside`, async () => {
@@ -82,7 +137,16 @@ describe('a tab closed in the task that records', () => {
       if (window.opener) indexedDB.open = () => new EventTarget() as IDBOpenDBRequest
     })
     await recordAndClose(tab)
-    await (await context.newPage()).goto(url())
-    await everythingArrives()
+    await everythingArrivesOnNextVisit()
+  })
+
+  it(`nor when its transaction has not begun: ${EVENTS} events are put aside, too`, async () => {
+    const tab = await openTab()
+    await tab.evaluate(() => window.replay?.look())
+    const [first] = context.pages() as [Page]
+    const free = await keepOutboxBusy(first)
+    await recordAndClose(tab)
+    await free()
+    await everythingArrivesOnNextVisit()
   })
 })

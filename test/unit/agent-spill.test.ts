@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import { startAgent } from '../../src/agent/create-agent.ts'
 import { Spill } from '../../src/agent/spill.ts'
 import { restoreSpill } from '../../src/agent/spill-restore.ts'
+import { defineMeter } from '../../src/meter/define-meter.ts'
 import type { Outbox } from '../../src/outbox/contract.ts'
 import { createMemoryOutbox } from '../../src/outbox/memory/open.ts'
+import { MetertapError } from '../../src/wire/errors.ts'
 import { calls, streamOf } from '../support/agent-world.ts'
-import { fakeClock, settle } from '../support/fake-clock.ts'
+import { deferred, fakeClock, settle } from '../support/fake-clock.ts'
 import { fakeRuntime } from '../support/fake-runtime.ts'
 import { outboxDouble } from '../support/outbox-double.ts'
 import { TinyRelay } from '../support/tiny-relay.ts'
@@ -35,11 +38,13 @@ function durable(outbox: Outbox): Outbox {
   return { ...outbox, durability: 'process' }
 }
 
+const tokens = defineMeter('tokens', z.object({ n: z.number() }), { aggregate: { windowMs: 3_600_000, sum: ['n'] } })
+
 function page(storage: Storage | undefined, opening: Promise<Outbox>, stream: number) {
   const clock = fakeClock()
   const relay = new TinyRelay()
   const runtime = { ...fakeRuntime({ clock, fetch: relay.fetch, newStreamId: () => streamOf(stream) }), storage }
-  const options = { relay: 'https://relay.test', token: () => 'token', meters: [calls] }
+  const options = { relay: 'https://relay.test', token: () => 'token', meters: [calls, tokens] }
   const agent = startAgent(options, { runtime, openOutbox: () => opening })
   return { agent, runtime, relay, clock }
 }
@@ -77,15 +82,6 @@ describe('a page that goes before its outbox is open', () => {
     expect(storage.length).toBe(0)
   })
 
-  test('once it is open nothing is spilled any more', async () => {
-    const storage = new FakeStorage()
-    const { agent, runtime } = page(storage, Promise.resolve(outboxDouble('process')), 1)
-    await settle()
-    agent.record(calls, { n: 1 })
-    runtime.tell('pagehide')
-    expect(storage.length).toBe(0)
-  })
-
   test('what other code spoilt is removed, and said', async () => {
     const storage = new FakeStorage()
     storage.setItem('metertap:spill:metertap:x', '{"head":')
@@ -115,12 +111,150 @@ describe('a page that goes before its outbox is open', () => {
   })
 })
 
+describe('a page that goes while its events are being stored', () => {
+  /** A page whose appends do not end until they are let. */
+  async function slowPage(storage: Storage) {
+    const outbox = outboxDouble('process')
+    const opened = page(storage, Promise.resolve(outbox), 1)
+    await settle()
+    const gate = deferred()
+    outbox.before = () => gate.promise
+    return { ...opened, outbox, gate }
+  }
+
+  /** The next page, over what has been stored so far. */
+  async function nextPage(storage: Storage, outbox: Outbox) {
+    const next = page(storage, Promise.resolve(durable(outbox)), 2)
+    await settle()
+    await next.agent.flush()
+    return next
+  }
+
+  test.each(['hidden', 'pagehide', 'freeze'] as const)('(%s) leaves them for the next one', async (moment) => {
+    const storage = new FakeStorage()
+    const { agent, runtime, outbox } = await slowPage(storage)
+    agent.record(calls, { n: 1 })
+    await settle()
+    agent.record(calls, { n: 2 })
+    await settle()
+    // Not even in the microtask after.
+    agent.record(calls, { n: 3 })
+    runtime.tell(moment)
+    expect(outbox.groups).toHaveLength(3)
+    expect(storage.length).toBe(1)
+    const next = await nextPage(storage, outbox)
+    expect(next.relay.ids).toEqual([0, 1, 2].map((seq) => `${streamOf(1)}-${seq}`))
+    expect(storage.length).toBe(0)
+  })
+
+  test('and lives on, forgets them as soon as they are stored', async () => {
+    const storage = new FakeStorage()
+    const { agent, runtime, gate, relay } = await slowPage(storage)
+    const receipt = agent.record(calls, { n: 1 })
+    runtime.tell('pagehide')
+    expect(storage.length).toBe(1)
+    gate.resolve()
+    expect(await receipt.durable).toBe('process')
+    expect(storage.length).toBe(0)
+    runtime.tell('pageshow')
+    await agent.flush()
+    expect(relay.ids).toEqual([`${streamOf(1)}-0`])
+  })
+
+  test('with nothing under way leaves nothing', async () => {
+    const storage = new FakeStorage()
+    const { agent, runtime, gate } = await slowPage(storage)
+    gate.resolve()
+    await agent.record(calls, { n: 1 }).durable
+    runtime.tell('pagehide')
+    expect(storage.length).toBe(0)
+  })
+
+  test('keeps what is under way still when the first of it is stored', async () => {
+    const storage = new FakeStorage()
+    const { agent, runtime, outbox, gate } = await slowPage(storage)
+    const first = agent.record(calls, { n: 1 })
+    await settle()
+    outbox.before = () => new Promise(() => {})
+    agent.record(calls, { n: 2 })
+    runtime.tell('pagehide')
+    gate.resolve()
+    await first.durable
+    const [text = ''] = [storage.getItem(storage.key(0) ?? '') ?? '']
+    expect(JSON.parse(text).segments).toMatchObject([{ first: 1, count: 1 }])
+    const next = await nextPage(storage, outbox)
+    expect(next.relay.ids).toEqual([0, 1].map((seq) => `${streamOf(1)}-${seq}`))
+  })
+
+  test('does not bring back what could not be stored: its receipt has said so', async () => {
+    const storage = new FakeStorage()
+    const { agent, runtime, outbox } = await slowPage(storage)
+    const failing = Promise.withResolvers<void>()
+    outbox.before = () => failing.promise
+    const lost = agent.record(calls, { n: 1 })
+    runtime.tell('pagehide')
+    failing.reject(new MetertapError('outbox_full', 'No room.'))
+    await expect(lost.durable).rejects.toMatchObject({ code: 'outbox_full' })
+    outbox.before = () => new Promise(() => {})
+    await settle()
+    for (let index = 0; index < storage.length; index++) {
+      expect(JSON.parse(storage.getItem(storage.key(index) ?? '') ?? '').segments).toEqual([])
+    }
+    const next = await nextPage(storage, outbox)
+    expect(next.relay.ids).toEqual([])
+  })
+
+  test('adds its open windows up to the last moment', async () => {
+    const storage = new FakeStorage()
+    const { agent, runtime, outbox, gate } = await slowPage(storage)
+    gate.resolve()
+    await agent.record(tokens, { n: 5 }).durable
+    outbox.before = () => new Promise(() => {})
+    agent.record(tokens, { n: 7 })
+    await settle()
+    agent.record(tokens, { n: 30 })
+    runtime.tell('pagehide')
+    const next = await nextPage(storage, outbox)
+    expect(next.relay.events.get(`${streamOf(1)}-0`)).toMatchObject(['tokens', expect.any(Number), { n: 42 }])
+    expect(await outbox.openRollups()).toEqual([])
+    expect(await outbox.streams()).toMatchObject([{ stream: streamOf(1), recorded: 1, settled: 1 }])
+  })
+
+  test('is restored once, by whichever page, also while it lives', async () => {
+    const storage = new FakeStorage()
+    const { agent, runtime, outbox, gate, relay } = await slowPage(storage)
+    agent.record(calls, { n: 1 })
+    runtime.tell('hidden')
+    const next = await nextPage(storage, outbox)
+    expect(next.relay.ids).toEqual([`${streamOf(1)}-0`])
+    gate.resolve()
+    runtime.tell('visible')
+    agent.record(calls, { n: 2 })
+    await agent.flush()
+    expect(new Set(relay.ids)).toEqual(new Set([`${streamOf(1)}-0`, `${streamOf(1)}-1`]))
+    expect(await outbox.streams()).toMatchObject([{ recorded: 2, settled: 2 }])
+    expect(storage.length).toBe(0)
+  })
+
+  test('stays where it is when the outbox has no room for it', async () => {
+    const storage = new FakeStorage()
+    const { agent, runtime, outbox } = await slowPage(storage)
+    agent.record(calls, { n: 1 })
+    runtime.tell('pagehide')
+    const full = () => Promise.reject(new MetertapError('outbox_full', 'No room.'))
+    await nextPage(storage, { ...outbox, restore: full })
+    expect(storage.length).toBe(1)
+    expect((await nextPage(storage, outbox)).relay.ids).toEqual([`${streamOf(1)}-0`])
+  })
+})
+
 describe('spill', () => {
   test('stays where it is while the outbox is memory only', async () => {
     const storage = new FakeStorage()
     const spill = new Spill(storage, 'metertap')
     const head = { stream: streamOf(1), accountTag: '', openedAtMs: 1, recorded: 0, bytes: 0, refused: {} }
-    expect(spill.keep({ head, segments: [], strict: false })).toBe(true)
+    spill.keep({ head, segments: [], strict: false })
+    expect(storage.length).toBe(1)
     expect(await restoreSpill(storage, 'metertap', createMemoryOutbox({ random: () => 'd' }))).toEqual({ events: 0 })
     expect(storage.length).toBe(1)
   })

@@ -43,6 +43,7 @@ async function openReplay(): Promise<ReplayPage> {
         await new Promise((resolve) => setTimeout(resolve))
       }
     },
+    stats: () => usage.stats(),
     async look(): Promise<OutboxLook> {
       // A stream's row is written in the transaction that stores its events, so `recorded` counts exactly what is
       // durable, whatever a killed page still had in memory. Rows outlive delivery by a week at least.

@@ -75,8 +75,8 @@ export function summaryOf(head: StreamHead, progress: Progress): StreamSummary {
   }
 }
 
-/** Counters only grow, so of two reports the heavier one is the newer, and equal weight means equal counters. */
-function weight(report: StreamReport): number {
+/** Counters only grow, so of two reports, or heads, the heavier one is the newer; equal weight means equal counters. */
+export function weight(report: Pick<StreamHead, 'recorded' | 'dropped' | 'refused'> | StreamReport): number {
   return report.recorded + sumOf(report.dropped) + sumOf(report.refused)
 }
 

@@ -5,6 +5,7 @@ import { dropOldestIn } from '../core/drop-oldest.ts'
 import { summariesOf, totalsOf } from '../core/overview.ts'
 import { purgeIn } from '../core/purge.ts'
 import { quarantineIn } from '../core/quarantine.ts'
+import { restoreIn } from '../core/restore.ts'
 import { RETIRE_AFTER_MS } from '../core/retire-after.ts'
 import { retryDeadIn } from '../core/retry-dead.ts'
 import { closeRollupsIn, openRollupsOf } from '../core/rollups.ts'
@@ -49,6 +50,7 @@ export function idbOutbox(home: IdbHome): Outbox {
   return {
     durability: 'process',
     append,
+    restore: (group) => write((tables) => restoreIn(tables, group), ROLLUP_STORES),
     claim,
     settle: settling.settle,
     release: (claim) => write((tables) => releaseIn(tables, claim)),

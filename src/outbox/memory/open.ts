@@ -7,6 +7,7 @@ import { summariesOf, totalsOf } from '../core/overview.ts'
 import { purgeIn } from '../core/purge.ts'
 import { putGroup } from '../core/put-group.ts'
 import { quarantineIn } from '../core/quarantine.ts'
+import { restoreIn } from '../core/restore.ts'
 import { retryDeadIn } from '../core/retry-dead.ts'
 import { closeRollupsIn, openRollupsOf } from '../core/rollups.ts'
 import { settleIn } from '../core/settle.ts'
@@ -54,6 +55,7 @@ export function createMemoryOutbox({ random }: MemoryOutboxDeps): Outbox {
         putGroup(tables, group)
         return 'memory'
       }),
+    restore: (group) => inTurn(() => restoreIn(tables, group)),
     claim: (options) => inTurn(() => claimWithin(options)),
     // Nothing outlives the page here, so there is never a pile of finished streams to forget.
     settle: (settlement) => inTurn(() => settleIn(tables, settlement, Number.POSITIVE_INFINITY)),

@@ -79,6 +79,7 @@ export function selfOpening({ open, isInPlace, monotonic, onFailed, onOpened }: 
   return {
     durability: 'process',
     append: (group) => use((outbox) => outbox.append(group)),
+    restore: (group) => use((outbox) => outbox.restore(group)),
     claim: (options) => {
       if (current && !isInPlace()) lose(current)
       return use((outbox) => outbox.claim(options))

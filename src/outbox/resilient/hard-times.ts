@@ -93,6 +93,8 @@ export function hardTimes(deps: HardTimesDeps): HardTimes {
 
   const outbox: HardTimes['outbox'] = {
     durability: primary.durability,
+    // Where it comes from is safer than memory.
+    restore: (group) => (closed ? Promise.reject(closedError()) : primary.restore(group)),
     claim: (options) =>
       call(
         () => primary.claim(options),

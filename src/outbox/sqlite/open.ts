@@ -6,6 +6,7 @@ import { dropOldestIn } from '../core/drop-oldest.ts'
 import { summariesOf, totalsOf } from '../core/overview.ts'
 import { purgeIn } from '../core/purge.ts'
 import { quarantineIn } from '../core/quarantine.ts'
+import { restoreIn } from '../core/restore.ts'
 import { RETIRE_AFTER_MS } from '../core/retire-after.ts'
 import { retryDeadIn } from '../core/retry-dead.ts'
 import { closeRollupsIn, openRollupsOf } from '../core/rollups.ts'
@@ -100,6 +101,7 @@ export function openSqliteOutbox(deps: SqliteOutboxDeps): Outbox {
   return {
     durability: durability.plain,
     append: createAppender({ db, turns, clock, durability, synced }),
+    restore: (group) => write((tables) => restoreIn(tables, group)),
     claim,
     settle: (settlement) => freeing(() => settling.settle(settlement)),
     release: (given) => write(async (tables) => releaseIn(tables, given)),

@@ -1,0 +1,40 @@
+import type { AppendGroup, StreamHead } from '../contract.ts'
+import { hasLeft, weight } from './accounting.ts'
+import { checkGroup } from './check-group.ts'
+import { noProgress } from './progress.ts'
+import { putGroup } from './put-group.ts'
+import { streamRows } from './state.ts'
+import { bytesIn, eventsIn } from './sums.ts'
+import { byStream, type Tables } from './tables.ts'
+
+/** See Outbox.restore. */
+export async function restoreIn(tables: Tables, group: AppendGroup): Promise<number> {
+  const { head, segments, rollups = [], closed = [] } = group
+  const [rows, windows] = await Promise.all([streamRows(tables), tables.rollups()])
+  const known = byStream(rows.heads).get(head.stream)
+  checkGroup(group, known)
+  const progress = rows.progress.get(head.stream) ?? noProgress(head.stream)
+  const open = new Set(windows.filter(({ stream }) => stream === head.stream).map(({ seq }) => seq))
+  // Head and events are stored in one transaction: a number below the stored head's count had its turn.
+  const isNew = (seq: number) => seq >= (known?.recorded ?? 0) && !hasLeft(progress, seq)
+  // But the number of a window is counted from its first sum on; the last sum had no turn while the window is open.
+  const isOwed = (seq: number) => isNew(seq) || (closed.includes(seq) && open.has(seq))
+  const missing = {
+    segments: segments.filter(({ first }) => isOwed(first)),
+    rollups: rollups.filter(({ seq }) => isNew(seq)),
+    closed: closed.filter(isOwed),
+  }
+  const events = eventsIn(missing.segments) + missing.rollups.filter(({ seq }) => !closed.includes(seq)).length
+  if (known && isAsNew(known, head) && events === 0) return 0
+  putGroup(tables, { ...missing, head: newestHead(known, head, bytesIn(missing.segments)), strict: false })
+  return events
+}
+
+/** An owner that lives on may have said more since. */
+function newestHead(known: StreamHead | undefined, head: StreamHead, moreBytes: number): StreamHead {
+  return known && isAsNew(known, head) ? { ...known, bytes: known.bytes + moreBytes } : head
+}
+
+function isAsNew(known: StreamHead, head: StreamHead): boolean {
+  return weight(known) >= weight(head)
+}
