@@ -14,6 +14,15 @@ export interface RecordingOptions {
   readonly outbox?: string
   /** What a stored event survives by default; 'power' syncs the disk for each group. Default 'process'. */
   readonly durability?: 'process' | 'power'
+  /**
+   * Where an event's data meet their meter's schema. 'record': in record(), which refuses at once what does not fit.
+   * 'relay': only there, so that a page that records thousands of events does not pay for their schema, which can cost
+   * more than all the rest of record(); what does not fit is stored, sent, and comes back as a dead letter
+   * (`invalid_data`), and fields that the schema would leave out travel there, too. Use it where types and tests have
+   * already seen to the data. Meters that add events up run their
+   * schema in record() all the same: one bad number would spoil a sum. Default 'record'.
+   */
+  readonly validate?: 'record' | 'relay'
   /** Longest event, JSON bytes. Default 65,536. */
   readonly maxEventBytes?: number
   /** How much may wait in the outbox, bytes of all its agents together. Default 104,857,600. */
@@ -55,10 +64,17 @@ const RECORDING_DEFAULTS = {
   account: '',
   outbox: 'metertap',
   durability: 'process',
+  validate: 'record',
   maxEventBytes: 65_536,
   maxOutboxBytes: 104_857_600,
   overflow: 'reject-new',
 } as const
+
+const CHOICES: readonly (readonly [name: 'durability' | 'validate' | 'overflow', either: string, or: string])[] = [
+  ['durability', 'process', 'power'],
+  ['validate', 'record', 'relay'],
+  ['overflow', 'reject-new', 'drop-oldest'],
+]
 
 export const SENDING_DEFAULTS = {
   flushIntervalMs: 5_000,
@@ -127,9 +143,8 @@ export function filledIn<T extends Record<string, unknown>>(options: object | un
  */
 export function readRecordingOptions(options: RecordingOptions): RecordingSettings {
   const settings = filledIn(options, RECORDING_DEFAULTS)
-  if (!['process', 'power'].includes(settings.durability)) refuse("durability must be 'process' or 'power'.")
-  if (!['reject-new', 'drop-oldest'].includes(settings.overflow)) {
-    refuse("overflow must be 'reject-new' or 'drop-oldest'.")
+  for (const [name, either, or] of CHOICES) {
+    if (![either, or].includes(settings[name])) refuse(`${name} must be '${either}' or '${or}'.`)
   }
   return { ...settings, meters: meterMap(options?.meters) }
 }

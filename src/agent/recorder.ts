@@ -1,5 +1,5 @@
 import type { Meter } from '../meter/contract.ts'
-import { encodeEvent, type SizeLimit } from '../meter/encode-event.ts'
+import { type EncodeOptions, encodeEvent } from '../meter/encode-event.ts'
 import type { Runtime } from '../runtime/contract.ts'
 import { MetertapError } from '../wire/errors.ts'
 import type { RecordOptions } from './agent.ts'
@@ -23,13 +23,13 @@ export interface RecorderOptions {
 /** record(): validates, serialises once, numbers, and hands over to the tail. Synchronous; never throws for data. */
 export class Recorder {
   readonly #options: RecorderOptions
-  readonly #limit: SizeLimit
+  readonly #encoding: EncodeOptions
   #closed = false
 
   constructor(options: RecorderOptions) {
     this.#options = options
-    const { maxEventBytes } = options.settings
-    this.#limit = { maxEventBytes, utf8Length: options.runtime.utf8Length }
+    const { maxEventBytes, validate } = options.settings
+    this.#encoding = { maxEventBytes, validate, utf8Length: options.runtime.utf8Length }
   }
 
   record(meter: Meter, data: unknown, given?: RecordOptions): Receipt {
@@ -57,13 +57,13 @@ export class Recorder {
   }
 
   #append(meter: Meter, atMs: number, data: unknown, { idempotencyKey }: RecordOptions): Receipt {
-    return this.#add(meter, encodeEvent(meter, atMs, data, this.#limit, idempotencyKey))
+    return this.#add(meter, encodeEvent(meter, atMs, data, this.#encoding, idempotencyKey))
   }
 
   #addUp(meter: Meter, atMs: number, data: unknown, { idempotencyKey }: RecordOptions): Receipt {
     if (idempotencyKey !== undefined) throw noKeyForSums(meter)
     const rollups = this.#options.rollups()
-    if (!rollups) return this.#add(meter, soleText(meter, atMs, data, this.#limit))
+    if (!rollups) return this.#add(meter, soleText(meter, atMs, data, this.#encoding))
     const { seq, group } = rollups.add(meter, atMs, data, this.#strict(meter))
     return new TakenReceipt(this.#options.tail.stream, seq, group)
   }

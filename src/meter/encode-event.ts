@@ -3,8 +3,6 @@ import type { Meter } from './contract.ts'
 
 /** The relay's own default: what is deeper would only come back as a dead letter. */
 const MAX_DEPTH = 32
-/** Keys that the relay refuses, since a schema's copy of them could replace a prototype. */
-const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
 /** The last moment that a Date can hold (ECMAScript, time values). */
 const MAX_TIME_MS = 8_640_000_000_000_000
 const MAX_KEY_LENGTH = 200
@@ -13,6 +11,11 @@ const MAX_KEY_LENGTH = 200
 interface Fault {
   readonly path: string
   readonly what: string
+}
+
+/** Keys that the relay refuses, since a schema's copy of them could replace a prototype. */
+function isForbidden(key: string): boolean {
+  return key === '__proto__' || key === 'constructor' || key === 'prototype'
 }
 
 function isPlain(value: object): boolean {
@@ -34,9 +37,11 @@ function faultIn(value: object, depth: number): Fault | undefined {
   }
   if (!isPlain(value)) return { path: '', what: `a ${value.constructor?.name ?? 'special object'}` }
   for (const key of Object.keys(value)) {
-    if (FORBIDDEN_KEYS.has(key)) return { path: '', what: `an object with the key "${key}"` }
+    if (isForbidden(key)) return { path: '', what: `an object with the key "${key}"` }
     const field = (value as Record<string, unknown>)[key]
-    const fault = field === undefined ? undefined : faultOf(field, depth + 1)
+    // Most fields end here, without another call: this runs for every field of every event.
+    if (field === undefined || typeof field === 'string') continue
+    const fault = faultOf(field, depth + 1)
     if (fault) return { ...fault, path: `.${key}${fault.path}` }
   }
   return undefined
@@ -70,6 +75,12 @@ function checkJson(meter: string, data: unknown): void {
  * @throws MetertapError `invalid_data`, `async_schema` or `not_json`.
  */
 export function validateData(meter: Meter, data: unknown): unknown {
+  const value = passed(meter, data)
+  checkJson(meter.name, value)
+  return value
+}
+
+function passed(meter: Meter, data: unknown): unknown {
   const result = meter.schema['~standard'].validate(data)
   if ('then' in result) {
     result.then(undefined, () => {})
@@ -77,10 +88,7 @@ export function validateData(meter: Meter, data: unknown): unknown {
     const text = `Meter "${meter.name}" has a schema that is asynchronous, or throws, but record() is synchronous. Remove async refinements.`
     throw new MetertapError('async_schema', text, { meter: meter.name })
   }
-  if (!result.issues) {
-    checkJson(meter.name, result.value)
-    return result.value
-  }
+  if (!result.issues) return result.value
   const issues = result.issues.slice(0, 5).map(({ message, path }) => {
     const keys = (path ?? []).map((part) => String(typeof part === 'object' ? part.key : part))
     return { path: keys.join('.'), message }
@@ -90,6 +98,17 @@ export function validateData(meter: Meter, data: unknown): unknown {
     meter: meter.name,
     issues,
   })
+}
+
+/** The event as it is given, known to be JSON. */
+function unvalidated(meter: Meter, data: unknown): unknown {
+  checkJson(meter.name, data)
+  return data
+}
+
+export interface EncodeOptions extends SizeLimit {
+  /** Where the schema is run; 'relay': not here. Default 'record'. */
+  readonly validate?: 'record' | 'relay'
 }
 
 export interface SizeLimit {
@@ -112,7 +131,7 @@ function checkKey(meter: Meter, key: string | undefined): void {
 }
 
 /**
- * Validates an event once and serialises it once: the JSON text `["meter", at, data]`, or `["meter", at, data, key]`.
+ * Validates an event once, unless that is the relay's, and serialises it once: the JSON text `["meter", at, data]`, or `["meter", at, data, key]`.
  *
  * @throws MetertapError `invalid_data`, `async_schema`, `not_json`, `bad_time`, `bad_idempotency_key` or
  * `event_too_large`.
@@ -121,15 +140,15 @@ export function encodeEvent(
   meter: Meter,
   atMs: number,
   data: unknown,
-  limit: SizeLimit,
+  options: EncodeOptions,
   /** The caller's own key, 1 to 200 characters: the relay takes one event for each key. */
   key?: string,
 ): string {
   checkTime(meter, atMs)
   checkKey(meter, key)
-  const value = validateData(meter, data)
+  const value = options.validate === 'relay' ? unvalidated(meter, data) : validateData(meter, data)
   const text = JSON.stringify(key === undefined ? [meter.name, atMs, value] : [meter.name, atMs, value, key])
-  checkSize(meter, text, limit)
+  checkSize(meter, text, options)
   return text
 }
 

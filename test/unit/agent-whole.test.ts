@@ -52,6 +52,19 @@ describe('an agent records', () => {
     await agent.close()
   })
 
+  test('leaves the schema to the relay where it is told to, but for sums', async () => {
+    const sums = defineMeter('sums', z.object({ n: z.number() }), { aggregate: { windowMs: 60_000, sum: ['n'] } })
+    const odd = { n: 'not a number' } as never
+    const strict = await world().open({ meters: [calls, sums] })
+    expect(strict.agent.record(calls, odd).error?.code).toBe('invalid_data')
+    const w = world()
+    const { agent } = await w.open({ meters: [calls, sums], validate: 'relay' })
+    expect(agent.record(sums, odd).error?.code).toBe('invalid_data')
+    expect(agent.record(calls, odd).error).toBeUndefined()
+    await agent.flush()
+    expect([...w.relay.events.values()]).toEqual([['calls', w.clock.now(), odd]])
+  })
+
   test('sends by itself within the interval, and no timer runs when all is sent', async () => {
     const w = world()
     const { agent } = await w.open()

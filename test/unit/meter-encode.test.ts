@@ -49,6 +49,16 @@ describe('encodeEvent: the schema', () => {
     expect(encode({ q: '7', secret: 1 }, { meter })).toBe(`["calls",${AT},{"q":7,"unit":"call"}]`)
   })
 
+  test('is not run where that is the relay’s, which gets the event as it is', async () => {
+    const explodes = { '~standard': { version: 1, vendor: 'own', validate: () => expect.unreachable() } } as const
+    const meter = defineMeter('calls', explodes as unknown as Meter['schema'])
+    const plain = (data: unknown) => encodeEvent(meter, AT, data, { maxEventBytes: 64, utf8Length, validate: 'relay' })
+    expect(plain({ q: '7', more: 1 })).toBe(`["calls",${AT},{"q":"7","more":1}]`)
+    expect((await failure(() => plain({ q: Number.NaN }))).code).toBe('not_json')
+    expect((await failure(() => plain({ constructor: 1 }))).code).toBe('not_json')
+    expect((await failure(() => plain('x'.repeat(64)))).code).toBe('event_too_large')
+  })
+
   test('refuses an asynchronous schema', async () => {
     const meter = defineMeter(
       'calls',
