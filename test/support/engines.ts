@@ -70,11 +70,13 @@ export function findEngine(engine: Engine): string | undefined {
   return [...paths, ...globSync([...elsewhere])].find(isProgram)
 }
 
-function mayInstall(): boolean {
+/** Whether this process may install packages: root, on Debian or Ubuntu. */
+export function mayInstall(): boolean {
   return process.getuid?.() === 0 && spawnSync('apt-get', ['--version'], { stdio: 'ignore' }).status === 0
 }
 
-function install(packages: readonly string[]): void {
+/** Installs packages by apt-get, or tells why not. */
+export function install(packages: readonly string[]): void {
   console.log(`Installing ${packages.join(', ')} …`)
   const options = { stdio: ['ignore', 'ignore', 'inherit'] as ['ignore', 'ignore', 'inherit'] }
   spawnSync('apt-get', ['update', '-qq'], options)

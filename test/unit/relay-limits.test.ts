@@ -133,6 +133,15 @@ describe('rate limits', () => {
     expect((await send(relay, token)).status).toBe(200)
   })
 
+  test('a refusal tells of the limit that refuses, not of the address before it', async () => {
+    const relay = await openRelay({ devicePerMinute: 1 })
+    const token = await relay.token()
+    const address = '192.0.2.1'
+    expect((await send(relay, token, address)).headers.get('ratelimit')).toBe('"device";r=0;t=60')
+    expect((await send(relay, token, address)).headers.get('ratelimit')).toBe('"device";r=0;t=60')
+    expect((await send(relay, 'bad', address)).headers.get('ratelimit')).toBe('"address";r=2997;t=1')
+  })
+
   test('the address is the connection’s, or what trusted proxies saw', async () => {
     for (const [trustedProxies, header, isOther] of [
       [0, '198.51.100.7', false],

@@ -58,8 +58,10 @@ export function createAgentRoutes(deps: AgentRoutesDeps): Hono<RelayEnv> {
     routes.use(path, allowOrigins, async (c, next) => {
       if (deps.isStopping()) throw stopping()
       const address = c.env?.address
-      if (address !== undefined) setHeaders(c, rates.address(address))
+      const headers = address === undefined ? {} : rates.address(address)
       await next()
+      // A narrower limit tells more, above all when it is the one that refuses.
+      if (!c.res.headers.has('RateLimit')) setHeaders(c, headers)
     })
   }
 
