@@ -31,11 +31,11 @@ const MAX_OUTPUT_BYTES = 2 ** 26
 const BESIDES = ['zod', 'react', 'react-dom', '@types/react', '@types/react-dom', '@cloudflare/workers-types']
 
 /** The Node that runs the tests first: a bare machine's own may be older than the package allows. */
-function environmentWith(given: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+export function environmentWith(given: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   return { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}`, ...given }
 }
 
-async function versionsOf(names: readonly string[]): Promise<Record<string, string>> {
+export async function versionsOf(names: readonly string[]): Promise<Record<string, string>> {
   const manifest = JSON.parse(await readFile(join(PROJECT, 'package.json'), 'utf8')) as Record<
     'dependencies' | 'devDependencies',
     Record<string, string>
@@ -44,7 +44,8 @@ async function versionsOf(names: readonly string[]): Promise<Record<string, stri
   return Object.fromEntries(names.map((name) => [name, all[name] ?? '*']))
 }
 
-async function pack(to: string): Promise<string> {
+/** Packs what was built; the path of the tarball. */
+export async function pack(to: string): Promise<string> {
   const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', to], {
     ...{ cwd: PROJECT, env: environmentWith(), maxBuffer: MAX_OUTPUT_BYTES },
   })
