@@ -15,5 +15,8 @@ import { type PageAgentOptions, startLazily } from './start-lazily.ts'
  * })
  */
 export function createAgent(options: PageAgentOptions): Agent {
-  return startLazily(options, pageRuntime(), () => import('./second-piece.ts'))
+  return startLazily(options, pageRuntime(), {
+    second: () => import('./second-piece.ts'),
+    third: () => import('./third-piece.ts'),
+  })
 }

@@ -12,5 +12,11 @@ import { Sender } from './sender.ts'
  */
 export function startAgent(options: AgentOptions, parts: AgentParts<Outbox>): Agent {
   const settings = readOptions(options)
-  return new RunningAgent(settings, parts, (given) => new Sender({ ...given, settings }), present(extras))
+  return new RunningAgent(
+    settings,
+    parts,
+    (given) => new Sender({ ...given, settings }),
+    present(extras),
+    present(extras),
+  )
 }

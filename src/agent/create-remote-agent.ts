@@ -19,5 +19,11 @@ export function startRemoteAgent(options: RecordingOptions, parts: RemoteAgentPa
   const settings = readRecordingOptions(options)
   const { isBrief = false } = parts
   const sending = { accountTag: settings.account, isBrief }
-  return new RunningAgent(settings, parts, (given) => new RemoteSender({ ...given, ...sending }), present(extras))
+  return new RunningAgent(
+    settings,
+    parts,
+    (given) => new RemoteSender({ ...given, ...sending }),
+    present(extras),
+    present(extras),
+  )
 }

@@ -81,7 +81,7 @@ export class Accounts implements BridgeSending {
       senders.push(sender)
       return sender
     }
-    const agent = new RunningAgent(settings, { runtime, openOutbox }, createSending, present(extras))
+    const agent = new RunningAgent(settings, { runtime, openOutbox }, createSending, present(extras), present(extras))
     agent.on('settled', ({ received }) => onNews(account, { received }))
     agent.on('deadletter', (letter) => onNews(account, { dead: [letter] }))
     agent.on('trouble', (trouble) => onNews(account, { trouble }))

@@ -66,6 +66,7 @@ export function startElectronPage(
     parts,
     (sending) => new RemoteSender({ ...sending, accountTag: '', isBrief: false }),
     present(extras),
+    present(extras),
   )
 }
 

@@ -1,5 +1,6 @@
 import type { Outbox } from '../outbox/contract.ts'
 import type { IdbHome } from '../outbox/idb/home.ts'
+import type { IdbMain, MainVerb, SetAside } from '../outbox/idb/main-verbs.ts'
 import { createFront } from '../outbox/resilient/front.ts'
 import type { HardTimes, HardTimesDeps } from '../outbox/resilient/hard-times.ts'
 import { Owners } from '../outbox/resilient/owner.ts'
@@ -7,57 +8,75 @@ import type { Later } from './later.ts'
 
 export interface LazyOutboxDeps extends Pick<HardTimesDeps, 'onDegraded' | 'onRecovered'> {
   readonly home: IdbHome
-  /** Fetches what makes the rest of the outbox. */
-  readonly loader: Later<{
-    createHardTimes(home: IdbHome, deps: Omit<HardTimesDeps, 'primary'>): HardTimes
+  /** Fetches what sending asks of the outbox. */
+  readonly loader: Later<{ idbMain(home: IdbHome, setAside: SetAside): IdbMain }>
+  /** Fetches what is asked of it at times only, and what holds groups that cannot be stored. */
+  readonly rest: Later<{
+    otherVerbs(main: IdbMain): Omit<Outbox, MainVerb>
+    readonly setAside: SetAside
+    hardTimes(deps: HardTimesDeps): HardTimes
   }>
 }
 
-/** All but append() and close(). */
-type Verb = Exclude<keyof HardTimes['outbox'], 'durability' | 'close'>
+type Late = Exclude<keyof HardTimes['outbox'], 'durability' | 'close'>
 
-const VERBS: readonly Verb[] = [
+const MAIN = ['claim', 'settle', 'release', 'totals', 'openRollups', 'deviceId'] as const
+const OTHERS = [
   'restore',
-  'claim',
-  'settle',
-  'release',
   'purge',
   'dropOldest',
   'closeRollups',
-  'openRollups',
-  'totals',
   'streams',
   'deadLetters',
   'deleteDeadLetters',
   'retryDeadLetters',
   'quarantined',
-  'deviceId',
-]
+] as const
 
 /**
  * An outbox that stores from the first moment and fetches the rest of itself when it is asked for. Until then its other
  * calls wait for that, and reject with code 'not_loaded' when it cannot be had. What cannot be stored meanwhile waits for
  * it, too, and is held then.
  */
-export function lazyOutbox({ home, loader, onDegraded, onRecovered }: LazyOutboxDeps): Outbox {
+export function lazyOutbox({ home, loader, rest, onDegraded, onRecovered }: LazyOutboxDeps): Outbox {
   const owners = new Owners()
+  let main: IdbMain | undefined
+  let whole: Outbox | undefined
   let hard: HardTimes | undefined
 
-  const made = async (rest: ReturnType<typeof loader.now>): Promise<HardTimes> => {
-    const { createHardTimes } = await rest
-    hard ??= createHardTimes(home, { owners, onDegraded, onRecovered })
+  const setAside: SetAside = async (...given) => (await rest.now().catch(() => undefined))?.setAside(...given) ?? false
+  const mainOf = async (how: 'now' | 'get'): Promise<IdbMain> => {
+    const code = await loader[how]()
+    main ??= code.idbMain(home, setAside)
+    return main
+  }
+  const wholeOf = async (how: 'now' | 'get'): Promise<Outbox> => {
+    const { verbs } = await mainOf(how)
+    const { otherVerbs } = await rest[how]()
+    whole ??= { ...verbs, ...otherVerbs(main as IdbMain) }
+    return whole
+  }
+  const made = async (): Promise<HardTimes> => {
+    const primary = await wholeOf('get')
+    const { hardTimes } = await rest.get()
+    hard ??= hardTimes({ primary, owners, onDegraded, onRecovered })
     return hard
   }
-  const append = createFront({ primary: home, owners, known: () => hard, load: () => made(loader.get()) })
-  const verbs = VERBS.map((verb) => {
-    const call = async (...given: unknown[]) => {
-      const { outbox } = hard ?? (await made(loader.now()))
-      return (outbox[verb] as (...given: unknown[]) => Promise<unknown>)(...given)
-    }
-    return [verb, call]
-  })
+  const append = createFront({ primary: home, owners, known: () => hard, load: made })
+
+  /** As soon as something is held, every call has to know of it. */
+  const late = (verbs: readonly Late[], fetched: () => Promise<Partial<Outbox>>) =>
+    verbs.map((verb) => {
+      const call = async (...given: unknown[]) => {
+        const direct: Partial<Outbox> = hard?.outbox ?? (await fetched())
+        return ((hard?.outbox ?? direct)[verb] as (...given: unknown[]) => Promise<unknown>)(...given)
+      }
+      return [verb, call]
+    })
+  const others = late(OTHERS, () => wholeOf('now'))
+  const mains = late(MAIN, async () => (await mainOf('now')).verbs)
   return {
-    ...(Object.fromEntries(verbs) as Pick<Outbox, Verb>),
+    ...(Object.fromEntries([...mains, ...others]) as Pick<Outbox, Late>),
     durability: 'process',
     append,
     close: () => (hard ? hard.outbox : home).close(),

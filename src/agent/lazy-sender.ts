@@ -11,12 +11,16 @@ export interface LazySenderOptions extends SenderOptions {
   /** Fetches what makes the sender proper. */
   readonly loader: Later<{ readonly createSender: (options: SenderOptions) => Sending<Outbox> }> &
     Pick<Loader<unknown>, 'hurry' | 'stop' | 'onFailed'>
+  /** Fetches what is needed at times only. */
+  readonly rest: Pick<Loader<unknown>, 'now' | 'hurry' | 'stop'>
 }
 
 /** As much as the last words of a page can carry: more need not be told to the sender. */
 const MAX_KEPT_BYTES = 131_072
 /** The page comes first: it has this long before the sender's code is fetched, unless something waits. */
 const SOON_MS = 500
+/** By then it has shown itself, and what it had to send has gone: time for the code that it may need some day. */
+const REST_MS = 30_000
 
 /**
  * Stands where the sender will be, until its code is there: nothing of it is needed to record and to store. Fetches it
@@ -35,6 +39,8 @@ export class LazySender implements Sending<Outbox> {
   #closed = false
   /** Ends what was begun to wait for the sender. */
   #stop = () => {}
+  /** The same for the code that comes last. */
+  #stopRest = () => {}
   #onBack = () => {}
 
   constructor(options: LazySenderOptions) {
@@ -67,6 +73,7 @@ export class LazySender implements Sending<Outbox> {
       cancel()
       unsubscribe()
     }
+    this.#stopRest = this.#fetchRest()
   }
 
   stored(segments: readonly Segment[], moreEvents: number): void {
@@ -124,8 +131,21 @@ export class LazySender implements Sending<Outbox> {
   close(): void {
     this.#closed = true
     this.#options.loader.stop()
+    this.#options.rest.stop()
     this.#stop()
+    this.#stopRest()
     this.#sender?.close()
+  }
+
+  /** Unasked, since by the time that it is needed the network, or the server's copy of it, may be gone. */
+  #fetchRest(): () => void {
+    const { runtime, rest } = this.#options
+    const cancel = runtime.setTimer(() => void rest.now().catch(() => {}), REST_MS)
+    const unsubscribe = runtime.onLifecycle((event) => event === 'online' && rest.hurry())
+    return () => {
+      cancel()
+      unsubscribe()
+    }
   }
 
   #tell(_changed: unknown): void {

@@ -38,6 +38,11 @@ export interface AgentParts<O extends RecordingOutbox> {
   readonly keepsWindows?: boolean
 }
 
+/** Code that an agent needs at times only. */
+type Extra = Omit<typeof Extras, 'restoreSpill'>
+/** Code that it needs as soon as it sends. */
+type Restoring = Pick<typeof Extras, 'restoreSpill'>
+
 /** The reason under which events that gave way are declared. */
 const FULL = 'outbox_full'
 /** How long close() waits for the last request. */
@@ -51,7 +56,8 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
   readonly #counters = new Counters()
   readonly #intake: Intake
   readonly #sender: Sending<O>
-  readonly #extras: Later<typeof Extras>
+  readonly #extras: Later<Extra>
+  readonly #restoring: Later<Restoring>
   #dead: DeadLetters | undefined
   readonly #spill: Spill
   readonly #opened: Promise<O>
@@ -64,12 +70,14 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
     settings: RecordingSettings,
     parts: AgentParts<O>,
     createSending: (options: SendingOptions) => Sending<O>,
-    extras: Later<typeof Extras>,
+    extras: Later<Extra>,
+    restoring: Later<Restoring>,
   ) {
     const { runtime, openOutbox } = parts
     this.#settings = settings
     this.#runtime = runtime
     this.#extras = extras
+    this.#restoring = restoring
     this.#intake = this.#createIntake(parts)
     const intake = this.#intake
     this.#sender = createSending({
@@ -222,7 +230,7 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
 
   async #restore(outbox: O): Promise<void> {
     try {
-      const { restoreSpill } = await this.#extras.arrived
+      const { restoreSpill } = await this.#restoring.arrived
       const { events, trouble } = await restoreSpill(this.#runtime.storage, this.#settings.outbox, outbox)
       if (events > 0) this.#sender.changed()
       if (trouble) this.#emit('trouble', trouble)

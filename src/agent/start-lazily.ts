@@ -9,6 +9,14 @@ import { Loader } from './loader.ts'
 import { type AgentOptions, readOptions, refuse } from './options.ts'
 import { type AgentParts, RunningAgent } from './running-agent.ts'
 import type * as SecondPiece from './second-piece.ts'
+import type { SendingOptions } from './sending.ts'
+import type * as ThirdPiece from './third-piece.ts'
+
+/** How each piece is fetched, such as by import(). */
+export interface Pieces {
+  readonly second: () => Promise<typeof SecondPiece>
+  readonly third: () => Promise<typeof ThirdPiece>
+}
 
 /** What an application says to createAgent() of a page. */
 export interface PageAgentOptions extends AgentOptions {
@@ -26,36 +34,39 @@ function inMemory(cause: unknown): MetertapError {
   return new MetertapError(code, `Events are kept in memory and end with this page.${reason}`, {}, cause)
 }
 
-function outboxOpener(runtime: Runtime, loader: Loader<typeof SecondPiece>): AgentParts<Outbox>['openOutbox'] {
+function outboxOpener(
+  runtime: Runtime,
+  loader: Loader<typeof SecondPiece>,
+  rest: Loader<typeof ThirdPiece>,
+): AgentParts<Outbox>['openOutbox'] {
   const { now: clock, newStreamId: random, indexedDB, onLifecycle, setTimer } = runtime
   return async (name, watch) => {
     const onDegraded = (cause: unknown) => watch.onDegraded(inMemory(cause))
     try {
       const home = await openIdbHome({ name, indexedDB, random, clock, onLifecycle, setTimer })
-      return lazyOutbox({ home, loader, onDegraded, onRecovered: watch.onRecovered })
+      return lazyOutbox({ home, loader, rest, onDegraded, onRecovered: watch.onRecovered })
     } catch (cause) {
       onDegraded(cause)
-      return (await loader.get()).createMemoryOutbox({ random })
+      return (await rest.get()).createMemoryOutbox({ random })
     }
   }
 }
 
 /**
- * Starts an agent whose second piece is fetched when it is needed; what is recorded is stored without it.
+ * Starts an agent whose further pieces are fetched when they are needed; what is recorded is stored without them.
  * @throws MetertapError `bad_option` when an option cannot be used.
  */
-export function startLazily(
-  options: PageAgentOptions,
-  runtime: Runtime,
-  load: () => Promise<typeof SecondPiece>,
-): Agent {
+export function startLazily(options: PageAgentOptions, runtime: Runtime, pieces: Pieces): Agent {
   const settings = readOptions(options)
   const { backgroundSync = false } = options
   if (typeof backgroundSync !== 'boolean') refuse('backgroundSync must be true or false.')
   const { random, setTimer } = runtime
-  const loader = new Loader({ load, random, setTimer })
-  const parts = { runtime, openOutbox: outboxOpener(runtime, loader) }
-  const agent = new RunningAgent(settings, parts, (given) => new LazySender({ ...given, settings, loader }), loader)
-  if (backgroundSync) void loader.arrived.then(({ syncInBackground }) => syncInBackground(agent, runtime, settings))
+  const loader = new Loader({ load: pieces.second, random, setTimer })
+  const rest = new Loader({ load: pieces.third, random, setTimer })
+  rest.onFailed = (error) => loader.onFailed(error)
+  const parts = { runtime, openOutbox: outboxOpener(runtime, loader, rest) }
+  const createSending = (given: SendingOptions) => new LazySender({ ...given, settings, loader, rest })
+  const agent = new RunningAgent(settings, parts, createSending, rest, loader)
+  if (backgroundSync) void rest.get().then(({ syncInBackground }) => syncInBackground(agent, runtime, settings))
   return agent
 }

@@ -1,2 +1,20 @@
-/** What a page needs only when something is wrong: fetched then. */
-export { answerFaults } from '../wire/answer-schema.ts'
+/**
+ * What an agent in a page needs at times only: when events cannot be stored, when some are dead, for sums, for the
+ * application's questions. Loaded when it is needed; and some time after the start, so that it is there should the
+ * network, or the server's copy of it, be gone by then.
+ */
+import { requestSync } from '../runtime/background-sync.ts'
+import type { Runtime } from '../runtime/contract.ts'
+import type { Agent } from './agent.ts'
+import { syncTag, syncWhenStuck } from './background-sync.ts'
+
+export { otherVerbs, setAside } from '../outbox/idb/other-verbs.ts'
+export { createMemoryOutbox } from '../outbox/memory/open.ts'
+export { hardTimes } from '../outbox/resilient/hard-times.ts'
+export { DeadLetters, toNdjson } from './dead-letters.ts'
+export { Rollups } from './rollups.ts'
+
+/** See `backgroundSync` of createAgent(). */
+export function syncInBackground(agent: Agent, runtime: Runtime, { outbox }: { readonly outbox: string }): void {
+  syncWhenStuck({ agent, runtime, request: () => requestSync(syncTag(outbox)) })
+}

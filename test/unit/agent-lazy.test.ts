@@ -5,6 +5,7 @@ import type { AgentOptions } from '../../src/agent/options.ts'
 import * as secondPiece from '../../src/agent/second-piece.ts'
 import { Sender, type SenderOptions } from '../../src/agent/sender.ts'
 import { startLazily } from '../../src/agent/start-lazily.ts'
+import * as thirdPiece from '../../src/agent/third-piece.ts'
 import { defineMeter } from '../../src/meter/define-meter.ts'
 import { openIdbOutbox } from '../../src/outbox/idb/open.ts'
 import { streamOf } from '../support/agent-world.ts'
@@ -24,18 +25,20 @@ function openPage(factory: IDBFactory, served: boolean, options: Partial<AgentOp
   let streams = Math.floor(Math.random() * 1e9)
   const runtime = { ...fakeRuntime({ clock, fetch: relay.fetch, newStreamId: () => streamOf(streams++) }) }
   runtime.indexedDB = factory
-  const page = { served, loads: 0 }
-  const load = async () => {
+  const page = { served, loads: 0, servesThird: true, thirdLoads: 0 }
+  const second = async () => {
     page.loads++
     if (!page.served) throw new TypeError('Failed to fetch dynamically imported module')
     // Without a compressor: nothing then takes longer than promises do.
     return { ...secondPiece, createSender: (given: SenderOptions) => new Sender(given) }
   }
-  const agent = startLazily(
-    { relay: 'https://relay.test', token: () => 'token', meters: [calls], ...options },
-    runtime,
-    load,
-  )
+  const third = async () => {
+    page.thirdLoads++
+    if (!page.served || !page.servesThird) throw new TypeError('Failed to fetch dynamically imported module')
+    return thirdPiece
+  }
+  const given = { relay: 'https://relay.test', token: () => 'token', meters: [calls], ...options }
+  const agent = startLazily(given, runtime, { second, third })
   const heard: { event: string; detail: unknown }[] = []
   for (const event of ['paused', 'trouble', 'degraded', 'recovered'] as const) {
     agent.on(event, (detail: object) => void heard.push({ event, detail: { ...detail } }))
@@ -223,5 +226,68 @@ describe('an agent whose second piece is fetched later', () => {
     expect(page.loads).toBe(loads)
     expect(page.clock.pendingMs).toEqual([])
     expect(await stored(factory)).toBe(1)
+  })
+
+  test('sends without the third piece; fetches it when asked for what it holds, or by and by', async () => {
+    const page = open(true)
+    page.agent.record(calls, { n: 1 })
+    await page.agent.flush()
+    expect(page.relay.ids).toHaveLength(1)
+    await page.clock.advance(20_000)
+    expect({ loads: page.loads, third: page.thirdLoads }).toEqual({ loads: 1, third: 0 })
+    expect(await page.agent.deadLetters()).toEqual([])
+    expect(page.thirdLoads).toBe(1)
+    const idle = open(true)
+    await idle.clock.advance(60_000)
+    expect(idle.thirdLoads).toBe(1)
+  })
+
+  test('what cannot be stored is tried until the third piece is there to hold it', async () => {
+    const page = open(true)
+    page.servesThird = false
+    await page.clock.advance(1_000)
+    const { prototype } = IDBObjectStore
+    const { put } = prototype
+    prototype.put = () => {
+      throw new DOMException('full', 'QuotaExceededError')
+    }
+    const receipt = page.agent.record(calls, { n: 1 })
+    try {
+      await page.clock.advance(10_000)
+      expect(page.agent.stats()).toMatchObject({ storing: 1, lastTrouble: { code: 'not_loaded' } })
+      page.servesThird = true
+      page.runtime.tell('online')
+      await settle()
+      expect(await receipt.durable).toBe('memory')
+      await page.agent.flush()
+      expect(page.relay.ids).toEqual([receipt.id])
+    } finally {
+      prototype.put = put
+    }
+  })
+
+  test('a damaged row keeps nobody waiting, and is set aside once the third piece is there', async () => {
+    const page = open(true)
+    page.servesThird = false
+    await page.clock.advance(1)
+    const { put } = IDBObjectStore.prototype
+    IDBObjectStore.prototype.put = function (row: unknown, ...key: []) {
+      const isFirst = (row as { count?: number; first?: number }).count === 1 && (row as { first: number }).first === 0
+      return put.call(this, isFirst ? { ...(row as object), body: '{' } : row, ...key)
+    }
+    page.agent.record(calls, { n: 1 })
+    await settle()
+    IDBObjectStore.prototype.put = put
+    const sound = page.agent.record(calls, { n: 2 })
+    await page.agent.flush()
+    expect(page.relay.ids).toEqual([sound.id])
+    page.servesThird = true
+    await page.agent.streams()
+    await page.agent.flush()
+    await page.clock.advance(10_000)
+    await page.agent.close()
+    const outbox = await openIdbOutbox({ indexedDB: factory, random: () => 'd', clock: Date.now })
+    expect(await outbox.quarantined()).toMatchObject([{ reason: 'not_json' }])
+    await outbox.close()
   })
 })

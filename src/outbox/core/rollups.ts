@@ -1,4 +1,4 @@
-import type { OpenRollup, Rollup } from '../contract.ts'
+import type { Rollup } from '../contract.ts'
 import { hasLeft } from './accounting.ts'
 import { groupByStream } from './group-by-stream.ts'
 import { noProgress } from './progress.ts'
@@ -30,13 +30,6 @@ export async function closeRollupsIn(
     tables.putProgress(draft)
   }
   return { closed, strays }
-}
-
-export async function openRollupsOf(tables: Tables): Promise<OpenRollup[]> {
-  const rollups = await tables.rollups()
-  return rollups
-    .filter((each) => rollupDamage(each) === undefined)
-    .map(({ stream, seq, closesAtMs }) => ({ stream, seq, closesAtMs }))
 }
 
 async function close(

@@ -9,8 +9,8 @@ import type {
   Settled,
   Settlement,
 } from '../contract.ts'
+import { openRollupsOf } from '../core/open-rollups.ts'
 import { retryDeadIn } from '../core/retry-dead.ts'
-import { openRollupsOf } from '../core/rollups.ts'
 import { eventKey } from '../memory/tables.ts'
 import { closedError } from './closed-error.ts'
 import { Held } from './held.ts'
