@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { inflateNode } from '../../src/relay/http/inflate-node.ts'
@@ -35,6 +36,11 @@ describe.each([
     expect(await read(packed)).toEqual(plain)
     expect(await read(inPieces(packed, 977))).toEqual(plain)
     expect(await read(gzipSync(new Uint8Array(0)))).toEqual(new Uint8Array(0))
+    const large = new Uint8Array(randomBytes(300_000))
+    expect(await read(gzipSync(large))).toEqual(large)
+    expect(await read(inPieces(gzipSync(large), 40_000))).toEqual(large)
+    const long = new Uint8Array(3 * MIB).map((_, i) => (i >> 5) % 251)
+    expect(await read(gzipSync(long), { maxInflateRatio: 2_000 })).toEqual(long)
   })
 
   test('that is no whole gzip stream is refused', async () => {
@@ -55,6 +61,12 @@ describe.each([
     const zeros = gzipSync(new Uint8Array(64 * MIB))
     expect(await read(zeros, { maxInflateRatio: 2_000 })).toBe('inflated_too_large')
     expect(await read(gzipSync(random), { open: createShares(MIB, 30_000).of('acme') })).toBe('rate_limited')
+  })
+
+  test('counts against its share while it waits for its rest', async () => {
+    const packed = gzipSync(randomBytes(50_000))
+    const half = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(packed.slice(0, 9_000)) })
+    expect(await read(half, { open: createShares(MIB, 5_000).of('acme'), timeoutMs: 500 })).toBe('rate_limited')
   })
 
   test('that comes too slowly or breaks off is given up', async () => {

@@ -5,7 +5,8 @@ import { createShares } from '../limits/budget.ts'
 import type { Log } from '../log.ts'
 import { HttpProblem, unavailable } from '../problem.ts'
 import type { Inflate } from './inflate.ts'
-import { requireType, withBody } from './read-body.ts'
+import { withBody } from './read-body.ts'
+import { requireType } from './require-type.ts'
 
 /** What every admin route needs: guarded reads and writes of the store, checked bodies and queries. */
 export interface AdminDesk {

@@ -1,4 +1,4 @@
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import { cors } from 'hono/cors'
 import type { AcceptBatch } from '../accept/accept-batch.ts'
 import { parseBatch } from '../accept/parse-batch.ts'
@@ -15,8 +15,9 @@ import type { VerifyGrant } from '../tokens/verify-grant.ts'
 import type { VerifySession } from '../tokens/verify-session.ts'
 import type { RelayEnv } from './env.ts'
 import type { Inflate } from './inflate.ts'
-import { type BodyCaps, requireType, withBody } from './read-body.ts'
+import { type Body, type BodyCaps, withBody } from './read-body.ts'
 import { bearer } from './read-token.ts'
+import { requireType } from './require-type.ts'
 import { tokenRequest } from './token-request.ts'
 
 export interface AgentRoutesDeps {
@@ -74,11 +75,13 @@ export function createAgentRoutes(deps: AgentRoutesDeps): Hono<RelayEnv> {
     open: openBytes.unknown.of(address),
     inflate,
   })
-  const readJson = <T>(request: Request, caps: BodyCaps, use: (json: unknown) => Promise<T>): Promise<T> =>
-    withBody(request, caps, ({ bytes, wireBytes }) => {
+  const readJson = <T>(c: Context<RelayEnv>, caps: BodyCaps, use: (json: unknown) => Promise<T>): Promise<T> => {
+    const parse = ({ bytes, wireBytes }: Body): Promise<T> => {
       instruments.body(wireBytes, bytes.byteLength)
       return use(parseJson(bytes, limits.maxValues))
-    })
+    }
+    return withBody(c.req.raw, caps, parse, c.env?.readBody)
+  }
 
   async function asOwner<T>(claims: Claims, job: () => Promise<T>): Promise<T> {
     pressure.check()
@@ -96,7 +99,7 @@ export function createAgentRoutes(deps: AgentRoutesDeps): Hono<RelayEnv> {
 
   routes.post('/v1/token', async (c) => {
     requireType(c.req.raw, 'application/json')
-    const owner = await readJson(c.req.raw, smallCaps(MAX_PROOF_BYTES, c.env?.address), (json) => proveUser(json, deps))
+    const owner = await readJson(c, smallCaps(MAX_PROOF_BYTES, c.env?.address), (json) => proveUser(json, deps))
     return c.json(await tokens.issue(owner))
   })
 
@@ -109,12 +112,12 @@ export function createAgentRoutes(deps: AgentRoutesDeps): Hono<RelayEnv> {
     const open = openBytes.known.of(JSON.stringify([claims.tenant, claims.account]))
     const caps = { maxWireBytes, maxBodyBytes, maxInflateRatio, timeoutMs, open, inflate }
     const accept = (json: unknown) => acceptBatch(parseBatch(json, limits.maxEventsPerBatch), claims)
-    return c.json(await asOwner(claims, () => readJson(c.req.raw, caps, accept)))
+    return c.json(await asOwner(claims, () => readJson(c, caps, accept)))
   })
 
   routes.post('/v1/exit', async (c) => {
     requireType(c.req.raw, 'text/plain')
-    const reply = await readJson(c.req.raw, smallCaps(MAX_EXIT_BYTES, c.env?.address), async (json) => {
+    const reply = await readJson(c, smallCaps(MAX_EXIT_BYTES, c.env?.address), async (json) => {
       const token = (json as { token?: unknown } | null)?.token
       const claims = await tokens.verify(typeof token === 'string' ? token : '')
       setHeaders(c, rates.owner(claims))

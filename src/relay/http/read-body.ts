@@ -1,6 +1,9 @@
 import type { Share } from '../limits/budget.ts'
 import { HttpProblem, unavailable } from '../problem.ts'
+import { bodyTooLarge, noMemory, notGzip, ratioTooHigh, tooSlow, wireTooLarge } from './body-problems.ts'
+import type { RequestInfo } from './env.ts'
 import type { Inflate } from './inflate.ts'
+import { streamOf } from './read-stream.ts'
 
 export interface BodyCaps {
   readonly maxWireBytes: number
@@ -21,6 +24,8 @@ export interface Body {
 
 /** Bodies up to this size may be compressed as much as gzip can: many equal events are no attack. */
 const RATIO_FREE_BYTES = 2 ** 20
+/** 5,000 events of a few fields are 70 KB. */
+const SMALL_WIRE_BYTES = 128 * 2 ** 10
 
 /**
  * Reads a request's body as it arrives, inflating gzip on the way, and stops at the first cap that it meets: no client
@@ -29,15 +34,21 @@ const RATIO_FREE_BYTES = 2 ** 20
  * Errors: HttpProblem unsupported_encoding, body_too_large, inflated_too_large, ratio_too_high, not_gzip, body_timeout,
  * rate_limited, overloaded, unavailable.
  */
-export async function withBody<T>(request: Request, caps: BodyCaps, use: (body: Body) => Promise<T>): Promise<T> {
+export async function withBody<T>(
+  request: Request,
+  caps: BodyCaps,
+  use: (body: Body) => Promise<T>,
+  readBody: RequestInfo['readBody'] = () => streamOf(request),
+): Promise<T> {
   const isGzip = readEncoding(request) === 'gzip'
   if (Number(request.headers.get('content-length')) > caps.maxWireBytes) throw wireTooLarge(caps)
   const reading = { wireBytes: 0, bytes: 0, chunks: [] as Uint8Array[] }
-  const arriving = arrive(request, caps, reading)
   try {
-    if (isGzip) await inflate(arriving, caps, reading)
-    else for await (const chunk of arriving) keep(chunk, caps, reading)
-    return await use({ bytes: join(reading), wireBytes: reading.wireBytes })
+    await arrive(readBody(), caps, reading, async (arriving) => {
+      if (isGzip) await inflate(arriving, caps, reading)
+      else for await (const chunk of arriving) keep(chunk, caps, reading)
+    })
+    return await use({ bytes: join(reading.chunks), wireBytes: reading.wireBytes })
   } finally {
     caps.open.give(reading.bytes)
   }
@@ -59,33 +70,46 @@ function readEncoding(request: Request): 'gzip' | 'identity' {
   })
 }
 
-/** The body's chunks, until the cap or the deadline. Leaving the loop early cancels the stream. */
-async function* arrive(request: Request, caps: BodyCaps, reading: Reading): AsyncGenerator<Uint8Array> {
-  if (request.body === null) return
-  const reader = request.body.getReader()
+/** Gives the body's chunks to `take`, until the cap or the deadline, and lets go of the rest. */
+async function arrive(
+  source: AsyncIterator<Uint8Array>,
+  caps: BodyCaps,
+  reading: Reading,
+  take: (arriving: AsyncGenerator<Uint8Array>) => Promise<void>,
+): Promise<void> {
   const late = Promise.withResolvers<never>()
   late.promise.catch(() => {})
   const timeout = setTimeout(() => late.reject(tooSlow(caps)), caps.timeoutMs)
   try {
-    for (;;) {
-      const { done, value } = await Promise.race([reader.read(), late.promise]).catch((error: unknown) => {
-        if (error instanceof HttpProblem) throw error
-        throw unavailable('The body ended before it was complete: send the same batch again.', 1)
-      })
-      if (done) return
-      reading.wireBytes += value.byteLength
-      if (reading.wireBytes > caps.maxWireBytes) throw wireTooLarge(caps)
-      yield value
-    }
+    await take(chunksOf(source, late.promise, caps, reading))
   } finally {
     clearTimeout(timeout)
-    reader.cancel().catch(() => {})
+    source.return?.()?.catch(() => {})
+  }
+}
+
+async function* chunksOf(
+  source: AsyncIterator<Uint8Array>,
+  late: Promise<never>,
+  caps: BodyCaps,
+  reading: Reading,
+): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    const { done, value } = await Promise.race([source.next(), late]).catch((error: unknown) => {
+      if (error instanceof HttpProblem) throw error
+      throw unavailable('The body ended before it was complete: send the same batch again.', 1)
+    })
+    if (done) return
+    reading.wireBytes += value.byteLength
+    if (reading.wireBytes > caps.maxWireBytes) throw wireTooLarge(caps)
+    yield value
   }
 }
 
 async function inflate(arriving: AsyncGenerator<Uint8Array>, caps: BodyCaps, reading: Reading): Promise<void> {
   try {
-    await caps.inflate(arriving, (chunk) => keep(chunk, caps, reading))
+    const rest = await inflateSmall(arriving, caps, reading)
+    if (rest) await caps.inflate(rest, (chunk) => keep(chunk, caps, reading))
   } catch (error) {
     if (error instanceof HttpProblem) throw error
     throw notGzip()
@@ -94,61 +118,73 @@ async function inflate(arriving: AsyncGenerator<Uint8Array>, caps: BodyCaps, rea
   if (reading.wireBytes === 0) throw notGzip()
 }
 
+/**
+ * A small body is inflated at once: a stream takes several times as long. Gives back the wire, from its beginning, when
+ * it is not small; what is wrong with it then comes out there.
+ */
+async function inflateSmall(
+  arriving: AsyncGenerator<Uint8Array>,
+  caps: BodyCaps,
+  reading: Reading,
+): Promise<AsyncGenerator<Uint8Array> | undefined> {
+  const { atOnce } = caps.inflate
+  if (atOnce === undefined) return arriving
+  const packed = await gather(arriving, caps)
+  if (packed.bytes > SMALL_WIRE_BYTES) return again(packed.chunks, arriving)
+  const whole = join(packed.chunks)
+  const inflated = atOnce(whole, Math.min(RATIO_FREE_BYTES, caps.maxBodyBytes))
+  if (inflated === undefined) return again([whole], arriving)
+  keep(inflated, caps, reading)
+  return undefined
+}
+
+/** What arrives, until it is not small any more. It counts against the share while it waits for its rest. */
+async function gather(
+  arriving: AsyncGenerator<Uint8Array>,
+  { open }: BodyCaps,
+): Promise<{ chunks: Uint8Array[]; bytes: number }> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  try {
+    while (bytes <= SMALL_WIRE_BYTES) {
+      const { done, value } = await arriving.next()
+      if (done) break
+      claim(open, value.byteLength)
+      bytes += value.byteLength
+      chunks.push(value)
+    }
+  } finally {
+    open.give(bytes)
+  }
+  return { chunks, bytes }
+}
+
+async function* again(read: readonly Uint8Array[], rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* read
+  yield* rest
+}
+
 function keep(chunk: Uint8Array, caps: BodyCaps, reading: Reading): void {
   const bytes = reading.bytes + chunk.byteLength
   if (bytes > caps.maxBodyBytes) throw bodyTooLarge(caps)
   if (bytes > RATIO_FREE_BYTES && bytes > reading.wireBytes * caps.maxInflateRatio) throw ratioTooHigh(caps)
-  const taken = caps.open.take(chunk.byteLength)
-  if (taken !== 'taken') throw noMemory(taken)
+  claim(caps.open, chunk.byteLength)
   reading.bytes = bytes
   reading.chunks.push(chunk)
 }
 
-function join({ chunks, bytes }: Reading): Uint8Array {
-  const whole = new Uint8Array(bytes)
+function claim(open: Share, bytes: number): void {
+  const taken = open.take(bytes)
+  if (taken !== 'taken') throw noMemory(taken)
+}
+
+function join(chunks: readonly Uint8Array[]): Uint8Array {
+  if (chunks.length === 1) return chunks[0] as Uint8Array
+  const whole = new Uint8Array(chunks.reduce((sum, { byteLength }) => sum + byteLength, 0))
   let at = 0
   for (const chunk of chunks) {
     whole.set(chunk, at)
     at += chunk.byteLength
   }
   return whole
-}
-
-/** Refuses another content type than the one given; parameters other than a charset of UTF-8 do not matter. */
-export function requireType(request: Request, type: string): void {
-  const [given = '', ...parameters] = (request.headers.get('content-type') ?? '').toLowerCase().split(';')
-  const charset = parameters.map((parameter) => parameter.trim()).find((parameter) => parameter.startsWith('charset='))
-  const isUtf8 = charset === undefined || /^charset="?utf-?8"?$/.test(charset)
-  if (given.trim() === type && isUtf8) return
-  throw new HttpProblem('unsupported_media_type', `Send Content-Type: ${type}, in UTF-8.`)
-}
-
-function noMemory(reason: 'own' | 'all'): HttpProblem {
-  const retry = { 'Retry-After': '1' }
-  if (reason === 'own') {
-    return new HttpProblem('rate_limited', 'Your open bodies fill your share of memory: send one after another.', retry)
-  }
-  const detail = 'The relay reads as many bodies as it has memory for: send the same batch again in a moment.'
-  return new HttpProblem('overloaded', detail, retry)
-}
-
-function wireTooLarge({ maxWireBytes }: BodyCaps): HttpProblem {
-  return new HttpProblem('body_too_large', `A body may have ${maxWireBytes} bytes on the wire: send smaller batches.`)
-}
-
-function bodyTooLarge({ maxBodyBytes }: BodyCaps): HttpProblem {
-  return new HttpProblem('inflated_too_large', `An inflated body may have ${maxBodyBytes} bytes: send smaller batches.`)
-}
-
-function ratioTooHigh({ maxInflateRatio }: BodyCaps): HttpProblem {
-  const detail = `A body may inflate to ${maxInflateRatio} times its bytes on the wire: send smaller batches.`
-  return new HttpProblem('ratio_too_high', detail)
-}
-
-function notGzip(): HttpProblem {
-  return new HttpProblem('not_gzip', 'Content-Encoding says gzip, but the body is not a whole gzip stream.')
-}
-
-function tooSlow({ timeoutMs }: BodyCaps): HttpProblem {
-  return new HttpProblem('body_timeout', `A body has ${timeoutMs} ms to arrive: send smaller batches.`)
 }

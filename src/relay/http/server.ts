@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import { MetertapError } from '../../wire/errors.ts'
 import type { RequestInfo } from './env.ts'
+import { readIncoming } from './read-incoming.ts'
 
 export interface RunningServer {
   readonly url: string
@@ -37,7 +38,11 @@ export async function listen(
   { host, port, trustedProxies, maxConnections, requestTimeoutMs }: ListenOptions,
 ): Promise<RunningServer> {
   const server = createAdaptorServer({
-    fetch: (request, { incoming }) => fetch(request, { address: clientAddress(incoming, trustedProxies) }),
+    fetch: (request, { incoming }) =>
+      fetch(request, {
+        address: clientAddress(incoming, trustedProxies),
+        readBody: () => readIncoming(incoming),
+      }),
     overrideGlobalObjects: false,
     serverOptions: {
       headersTimeout: HEADERS_TIMEOUT_MS,

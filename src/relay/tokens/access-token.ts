@@ -9,7 +9,9 @@ import type { Revocations } from './revocations.ts'
 const TOKEN_TYPE = 'at+jwt'
 /** Verified tokens that are remembered; a token of 100 meters takes a few KiB. */
 const MAX_REMEMBERED = 10_000
-/** What the relay issues is shorter; nothing longer is hashed or parsed. */
+/** Of all of them together. */
+const MAX_REMEMBERED_CHARS = 16 * 2 ** 20
+/** What the relay issues is shorter; nothing longer is looked up or parsed. */
 const MAX_TOKEN_CHARS = 16_384
 
 export interface AccessTokenDeps {
@@ -38,12 +40,16 @@ interface Verified {
 
 /**
  * Makes and checks the relay's own access tokens: JWTs as RFC 9068 has them, signed with Ed25519.
- * A verified token is remembered by its SHA-256, so that its signature is checked once; its end, its key and its
- * revocation are looked at each time.
+ * A verified token is remembered, so that its signature is checked once; its end, its key and its revocation are looked
+ * at each time.
  */
 export function createAccessTokens(deps: AccessTokenDeps): AccessTokens {
   const { keys, revocations, publicUrl, tenant, lifeS, clock, uuid } = deps
-  const remembered = new LRUCache<string, Verified>({ max: MAX_REMEMBERED })
+  const remembered = new LRUCache<string, Verified>({
+    max: MAX_REMEMBERED,
+    maxSize: MAX_REMEMBERED_CHARS,
+    sizeCalculation: (_, token) => token.length,
+  })
 
   async function checkSignature(token: string): Promise<Verified> {
     const options = {
@@ -90,23 +96,17 @@ export function createAccessTokens(deps: AccessTokenDeps): AccessTokens {
     },
     async verify(token) {
       if (token.length > MAX_TOKEN_CHARS) throw notOurs()
-      const hash = await sha256(token)
-      let verified = remembered.get(hash)
+      let verified = remembered.get(token)
       if (verified !== undefined && clock() >= verified.expiresAtMs) throw expired()
       if (verified === undefined || (await keys.find(verified.kid)) === undefined) {
         verified = await checkSignature(token)
-        remembered.set(hash, verified)
+        remembered.set(token, verified)
       }
       const { claims, issuedAtMs } = verified
       if (await revocations.covers(claims, issuedAtMs)) throw revoked()
       return claims
     },
   }
-}
-
-async function sha256(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
-  return String.fromCharCode(...new Uint8Array(digest))
 }
 
 function refusal(error: unknown): HttpProblem {
