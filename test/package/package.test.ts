@@ -38,6 +38,19 @@ describe('the packed package', () => {
     await consumer.run(tool('attw'), [consumer.tarball, '--profile', 'esm-only', '--format', 'ascii'])
   })
 
+  it('would be published as it is, by a dry run, with what a user needs and nothing else', async () => {
+    const said = await consumer.run('npm', ['publish', consumer.tarball, '--dry-run', '--json', '--loglevel=error'])
+    const { files } = JSON.parse(said).metertap as { files: { path: string }[] }
+    const paths = files.map(({ path }) => path)
+    expect(paths).toEqual(
+      expect.arrayContaining(['README.md', 'LICENSE', 'CHANGELOG.md', 'docs/faq.md', 'dist/cli.js']),
+    )
+    expect(
+      paths.filter((path) => !/^(dist|src|docs)\/|^(README|CHANGELOG)\.md$|^LICENSE$|^package\.json$/.test(path)),
+    ).toEqual([])
+    expect(paths.filter((path) => /^docs\/api|\.db$|\.env|\.test\./.test(path))).toEqual([])
+  })
+
   it('passes a strict TypeScript, with the declarations of its dependencies', async () => {
     await consumer.run(process.execPath, [tool('../typescript7/bin/tsc'), '-p', 'tsconfig.json'])
   })
