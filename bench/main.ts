@@ -7,7 +7,7 @@
  * to a folder that is named.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { findEngine } from '../test/support/engines.ts'
 import { agentBench } from './agent/bench.ts'
@@ -70,7 +70,10 @@ const file: ReportFile = {
   machine: { ...machine, loadAfter: load() },
   ...report,
 }
-if (values.json) await writeFile(values.json, `${JSON.stringify(file, null, 2)}\n`)
+if (values.json) {
+  await mkdir(dirname(values.json), { recursive: true })
+  await writeFile(values.json, `${JSON.stringify(file, null, 2)}\n`)
+}
 const { cpu, cores, memoryGiB, system, node, loadBefore, loadAfter, versions } = file.machine
 console.log(reportText(report))
 console.log(`\n${cores} × ${cpu}, ${memoryGiB} GiB, ${system}, Node ${node}, ${Object.values(versions).join(', ')}`)

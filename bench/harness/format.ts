@@ -10,7 +10,7 @@ export function figure(value: number): string {
   return Number(value.toPrecision(3)).toString()
 }
 
-function spread({ median, min, max, rounds }: Spread): string {
+export function spread({ median, min, max, rounds }: Spread): string {
   return rounds === 1 ? figure(median) : `${figure(median)} (${figure(min)}–${figure(max)})`
 }
 
