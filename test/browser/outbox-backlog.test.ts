@@ -70,8 +70,9 @@ test('a backlog of a million events is neither scanned nor felt', { timeout: 180
   const claim = await claimOf(outbox, { maxEvents: 1_000 })
   expect(claim.segments).toHaveLength(20)
   expect(claim.more).toBe(true)
-  expect(rowsOf('segments')).toBe(21)
-  expect(traffic.requests.get('openCursor segments')).toBe(1)
+  // One more than it gives, and what came with it.
+  expect(rowsOf('segments')).toBeLessThanOrEqual(2 * 21)
+  expect(traffic.requests.get('getAll segments')).toBe(4)
   expect(traffic.transactions).toBe(1)
 
   traffic.reset()

@@ -32,10 +32,14 @@ async function settleAll(outbox: Outbox): Promise<void> {
   if (claim) await outbox.settle(received(claim, nowMs))
 }
 
-/** Counts the rows that cursors read from now on. (idb knows a cursor's public methods by identity: spy below them.) */
-function countCursorRows(): () => number {
-  const steps = vi.spyOn(IDBCursor.prototype as unknown as { _iterate(): unknown }, '_iterate')
-  return () => steps.mock.results.filter(({ value }) => value).length
+/** Counts what is read of segments from now on. */
+function countSegmentReads(): { readonly requests: () => number; readonly rows: () => number } {
+  const reads = vi.spyOn(IDBObjectStore.prototype, 'getAll')
+  const answers = (): unknown[][] =>
+    reads.mock.results
+      .filter((_, call) => (reads.mock.contexts[call] as IDBObjectStore).name === 'segments')
+      .map(({ value }) => (value as IDBRequest<unknown[]>).result)
+  return { requests: () => answers().length, rows: () => answers().flat().length }
 }
 
 /** Breaks every open connection as a browser does whose storage goes away. */
@@ -116,13 +120,12 @@ describe('reading', () => {
   test('a claim reads one segment more than it returns, at most, and a lease writes no body', async () => {
     const outbox = await openOutbox()
     await outbox.append(owner().group(events(100), { perSegment: 1 }))
-    const rows = countCursorRows()
-    const lists = vi.spyOn(IDBObjectStore.prototype, 'getAll')
+    const reads = countSegmentReads()
     const puts = vi.spyOn(IDBObjectStore.prototype, 'put')
     const claim = await outbox.claim({ ...CLAIM_ALL, maxEvents: 10, leaseMs: 1_000 })
     expect(claim?.segments).toHaveLength(10)
-    expect(rows()).toBe(11)
-    expect(lists.mock.contexts.map((store) => (store as IDBObjectStore).name)).not.toContain('segments')
+    expect(reads.rows()).toBeLessThanOrEqual(22)
+    expect(reads.requests()).toBe(3)
     expect(puts.mock.contexts.map((store) => (store as IDBObjectStore).name)).toEqual(Array(10).fill('hidden'))
   })
 
@@ -135,21 +138,20 @@ describe('reading', () => {
     if (!claim) throw new Error('nothing to claim')
     const deferred = [{ stream: one.stream, from: 0, to: 397, delayMs: 60_000 }]
     await outbox.settle({ ...nothing(claim), deferred })
-    const rows = countCursorRows()
-    const cursors = vi.spyOn(IDBObjectStore.prototype, 'openCursor')
+    const reads = countSegmentReads()
     expect(numbersOf(await outbox.claim(CLAIM_ALL))).toEqual(['1:398+1'])
-    expect(cursors).toHaveBeenCalledTimes(2)
+    expect(reads.requests()).toBe(2)
     expect(await countIn('hidden')).toBe(199)
-    expect(rows()).toBe(1)
+    expect(reads.rows()).toBe(1)
   })
 
   test('a backlog of another account is stepped over', async () => {
     const outbox = await openOutbox()
     await outbox.append(new UsageOwner(streamId(1), 'globex').group(events(100), { perSegment: 1 }))
     await outbox.append(owner(2).group(events(1)))
-    const rows = countCursorRows()
+    const reads = countSegmentReads()
     expect(numbersOf(await outbox.claim(CLAIM_ALL))).toEqual(['2:0+1'])
-    expect(rows()).toBe(2)
+    expect(reads.rows()).toBe(3)
   })
 
   test('totals never touch a segment', async () => {

@@ -18,7 +18,10 @@ export interface Claimed {
   readonly strays: readonly Stray[]
 }
 
-/** See Outbox.claim. Of the streams asked for it reads at most one segment more than it returns, and damaged ones. */
+/**
+ * See Outbox.claim. Of the streams asked for it takes at most one segment more than it returns, and damaged ones; a home
+ * that reads several at once may read as many again.
+ */
 export async function claimFrom(tables: Tables, options: ClaimOptions): Promise<Claimed> {
   const [rows, hiding] = await Promise.all([streamRows(tables), hiddenRows(tables)])
   const strays = [...rows.strays, ...hiding.strays]

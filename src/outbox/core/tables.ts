@@ -33,7 +33,7 @@ export interface Tables {
   hidden(): Promise<Hidden[]>
   deadCount(): Promise<number>
   /**
-   * Segments of wanted streams in key order, read one at a time, from the key `from` on (default: the first) and before
+   * Segments of wanted streams in key order, read as they are asked for, from the key `from` on (default: the first) and before
    * the key `before` (default: to the last). Rows whose key is none of a segment come too.
    */
   segments(

@@ -1,3 +1,4 @@
+import type { Segment } from '../contract.ts'
 import type { SegmentKey, Tables } from '../core/tables.ts'
 import type { Store, Transaction } from './schema.ts'
 import type { Watch } from './transact.ts'
@@ -6,6 +7,13 @@ import type { Watch } from './transact.ts'
 export const TABLE_STORES: readonly Store[] = ['segments', 'streams', 'progress', 'hidden', 'dead']
 export const ROLLUP_STORES: readonly Store[] = [...TABLE_STORES, 'rollups']
 export const QUARANTINE_STORES: readonly Store[] = [...ROLLUP_STORES, 'quarantine']
+
+/**
+ * Segments are read several at once, since each answer costs a turn of the page's loop; few at first, since whoever reads
+ * them may want no more.
+ */
+const FIRST_READ = 2
+const MAX_READ = 32
 
 const KEY_PATHS = {
   segments: ['stream', 'first'],
@@ -24,11 +32,17 @@ export function idbTables(transaction: Transaction, watch: Watch): Tables {
     hidden: () => store('hidden').getAll(),
     deadCount: () => store('dead').count(),
     async *segments(from, before, wanted) {
-      let cursor = await store('segments').openCursor(between(from, before))
-      while (cursor) {
-        const skipped = isSegmentKey(cursor.key) && !wanted(cursor.key[0])
-        if (!skipped) yield cursor.value
-        cursor = await (skipped ? cursor.continue([cursor.key[0], Number.POSITIVE_INFINITY]) : cursor.continue())
+      let range = between(from ?? [], before)
+      for (let count = FIRST_READ; ; ) {
+        const rows: Segment[] = await store('segments').getAll(range, count)
+        const unwanted = rows.findIndex((row) => isKeyed(row) && !wanted(row.stream))
+        const isJump = unwanted >= 0
+        yield* isJump ? rows.slice(0, unwanted) : rows
+        const last = rows.at(unwanted)
+        if (!last || (!isJump && rows.length < count)) return
+        // From its last possible key on: there may be a row.
+        range = between([last.stream, isJump ? Number.POSITIVE_INFINITY : last.first], before, !isJump)
+        count = isJump ? FIRST_READ : Math.min(count * 2, MAX_READ)
       }
     },
     segmentsWithin: (stream, from, to) => store('segments').getAll(numbers(stream, from, to)),
@@ -57,12 +71,12 @@ export function idbTables(transaction: Transaction, watch: Watch): Tables {
 }
 
 /** [] sorts before every other key that a segment's row can have. */
-function between(from: SegmentKey | undefined, before: SegmentKey | undefined): IDBKeyRange {
-  return before ? IDBKeyRange.bound(from ?? [], before, false, true) : IDBKeyRange.lowerBound(from ?? [])
+function between(from: SegmentKey | [], before: SegmentKey | undefined, isAfter = false): IDBKeyRange {
+  return before ? IDBKeyRange.bound(from, before, isAfter, true) : IDBKeyRange.lowerBound(from, isAfter)
 }
 
-/** Only behind such a key the stream's last one can be jumped to: other code's rows may have any key. */
-function isSegmentKey([stream, first]: readonly unknown[]): boolean {
+/** Only behind such a row's key the stream's last one can be jumped to: other code's rows may have any key. */
+function isKeyed({ stream, first }: Segment): boolean {
   return typeof stream === 'string' && typeof first === 'number' && first < Number.POSITIVE_INFINITY
 }
 
