@@ -8,11 +8,15 @@ const chromium = findEngine('chromium')
 /** The heap as it is, and garbage collected on request. */
 const MEASURING_FLAGS = ['--enable-precise-memory-info', '--js-flags=--expose-gc']
 
+/** How long expect.poll() waits unless a test says otherwise: a busy machine is slow, and one second is nothing there. */
+const PATIENT = { poll: { timeout: 30_000, interval: 50 } }
+
 /** The contract suites in an engine that vitest's own providers do not drive. */
 function contractsIn(engine: 'firefox' | 'webkit') {
   return {
     test: {
       name: engine,
+      expect: PATIENT,
       include: ['test/browser/{agent,outbox,service-worker,workers}.test.ts'],
       testTimeout: 60_000,
       browser: {
@@ -33,15 +37,17 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          expect: PATIENT,
           include: ['test/{unit,contract}/**/*.test.ts'],
           environment: 'node',
-          testTimeout: 30_000,
+          testTimeout: 60_000,
         },
       },
       {
         test: {
           // The relay on the open internet: hostile clients and fuzzing. METERTAP_LONG=1 runs the long form.
           name: 'relay',
+          expect: PATIENT,
           include: ['test/relay/**/*.test.ts'],
           environment: 'node',
           testTimeout: process.env.METERTAP_LONG ? 600_000 : 60_000,
@@ -53,17 +59,19 @@ export default defineConfig({
         test: {
           // The agent outside of a page: processes, folders, Electron.
           name: 'runtimes',
+          expect: PATIENT,
           include: ['test/{runtimes,electron}/**/*.test.ts'],
           environment: 'node',
-          testTimeout: 60_000,
+          testTimeout: 120_000,
           hookTimeout: 60_000,
         },
       },
       {
         test: {
           name: 'chromium',
+          expect: PATIENT,
           include: ['test/browser/**/*.test.ts'],
-          testTimeout: 30_000,
+          testTimeout: 60_000,
           browser: {
             enabled: true,
             headless: true,
@@ -95,6 +103,7 @@ export default defineConfig({
         ],
         test: {
           name: 'workerd',
+          expect: PATIENT,
           include: ['test/workerd/**/*.test.ts'],
           testTimeout: 60_000,
         },
@@ -105,6 +114,7 @@ export default defineConfig({
         test: {
           // The package as packed, installed into a fresh folder and used from there. Needs a build.
           name: 'package',
+          expect: PATIENT,
           include: ['test/package/**/*.test.ts'],
           environment: 'node',
           testTimeout: 120_000,
@@ -115,6 +125,7 @@ export default defineConfig({
         test: {
           // A real browser on a real profile, driven from outside: kills, closed tabs, restarts.
           name: 'profile',
+          expect: PATIENT,
           include: ['test/profile/**/*.test.ts'],
           environment: 'node',
           testTimeout: 120_000,

@@ -55,7 +55,7 @@ test('a burst is one transaction, and few requests', async () => {
   await null
   expect(counted.modes, 'the whole burst is one group commit').toEqual(['readwrite'])
   expect(await receipts.at(-1)?.durable).toBe('process')
-  await expect.poll(() => agent.stats().accepted, { timeout: 20_000 }).toBe(EVENTS)
+  await expect.poll(() => agent.stats().accepted).toBe(EVENTS)
   counted.restore()
   const writes = counted.modes.filter((mode) => mode === 'readwrite').length
   expect(relay.requests).toBeLessThanOrEqual(12)

@@ -114,7 +114,7 @@ function faultOf(fault: RelayFault): number | Response | 'offline' | 'lost' {
 
 /** Waits, in real time, until it holds; fails with its last complaint when it does not for long. */
 export async function eventually(holds: () => Promise<void> | void): Promise<void> {
-  await vi.waitFor(holds, { timeout: 20_000, interval: 20 })
+  await vi.waitFor(holds, { timeout: 40_000, interval: 20 })
 }
 
 /** Flushes again and again until the relay holds so many events. */

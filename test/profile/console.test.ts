@@ -7,7 +7,7 @@ import { createGrant } from '../../src/relay.ts'
 import { CHROMIUM_FLAGS, requireEngine } from '../support/engines.ts'
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
-const WAIT = { timeout: 15_000, interval: 100 }
+const WAIT = { timeout: 45_000, interval: 100 }
 const STREAM = '0192d3a0-7b1c-7def-8abc-0123456789ab'
 const DEAD_ID = `${STREAM}-1`
 

@@ -65,13 +65,13 @@ describe('a page that is a file, with its outbox in IndexedDB', () => {
     expect(await tab.evaluate(() => window.origin)).toBe('null')
     const record = () => window.usage.record(window.calls, { quantity: 1 }).durable
     expect(await tab.evaluate(record)).toBe('process')
-    await vi.waitFor(async () => expect(await received()).toBe(1), { timeout: 30_000 })
+    await vi.waitFor(async () => expect(await received()).toBe(1), { timeout: 60_000 })
 
     await context.setOffline(true)
     await tab.evaluate(record)
     await killBrowser(context)
     await visit()
-    await vi.waitFor(async () => expect(await received()).toBe(2), { timeout: 30_000 })
+    await vi.waitFor(async () => expect(await received()).toBe(2), { timeout: 60_000 })
   })
 
   it('keeps its events where the relay does not allow it, and says so', async () => {
@@ -79,7 +79,7 @@ describe('a page that is a file, with its outbox in IndexedDB', () => {
     const tab = await visit()
     await tab.evaluate(() => window.usage.record(window.calls, { quantity: 1 }).durable)
     const trouble = () => tab.evaluate(() => window.usage.stats().lastTrouble?.code)
-    await vi.waitFor(async () => expect(await trouble()).toBe('relay_unreachable'), { timeout: 30_000 })
+    await vi.waitFor(async () => expect(await trouble()).toBe('relay_unreachable'), { timeout: 60_000 })
     expect(await received()).toBe(0)
     expect(await tab.evaluate(() => window.usage.stats().waiting)).toBe(1)
   })

@@ -13,7 +13,7 @@ declare global {
   }
 }
 
-const WAIT = { timeout: 20_000, interval: 50 }
+const WAIT = { timeout: 45_000, interval: 50 }
 
 let browser: Browser
 let app: SmallApp

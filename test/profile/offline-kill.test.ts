@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type BrowserContext, chromium, type Page } from 'playwright'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { killBrowser } from '../../demo/replay/browser.ts'
@@ -11,8 +10,6 @@ import { CHROMIUM_FLAGS, requireEngine } from '../support/engines.ts'
 import { makeUsageLines } from '../support/usage-lines.ts'
 
 const EVENTS = 500
-/** A person who sees that the network is gone, and closes the laptop. */
-const KILLED_AFTER_MS = 2_500
 
 let world: World
 let profile: string
@@ -43,8 +40,9 @@ it(`${EVENTS} events recorded offline and the browser killed: all arrive on the 
   await page.evaluate(() => window.replay?.look())
   await context.setOffline(true)
   const lines = makeUsageLines(EVENTS).map((line) => JSON.stringify(line))
-  void page.evaluate((given) => window.replay?.feed(given), lines).catch(() => {})
-  await sleep(KILLED_AFTER_MS)
+  // Resolves when every receipt is durable. Then a person sees that the network is gone, and closes the laptop.
+  await page.evaluate((given) => window.replay?.feed(given), lines)
+  await page.waitForFunction(() => window.replay?.stats().pausedBy.includes('offline'))
   await killBrowser(context)
   expect((await world.relay.store.totals()).received).toBe(0)
 
@@ -53,6 +51,6 @@ it(`${EVENTS} events recorded offline and the browser killed: all arrive on the 
     const { received, forwarded, missing } = await world.relay.store.totals()
     expect({ received, forwarded, missing }).toEqual({ received: EVENTS, forwarded: EVENTS, missing: 0 })
   }
-  await vi.waitFor(look, { timeout: 30_000, interval: 200 })
+  await vi.waitFor(look, { timeout: 60_000, interval: 200 })
   expect(world.zuora.ledger.totals(meterIdOf('web_requests'))).toMatchObject({ billable: EVENTS, duplicates: 0 })
 })

@@ -5,7 +5,7 @@ import { CHROMIUM_FLAGS, requireEngine } from '../support/engines.ts'
 
 /** Longer than the page's flush interval: time enough for a send that must not happen. */
 const WATCH_MS = 3_000
-const WAIT = { timeout: 15_000, interval: 100 }
+const WAIT = { timeout: 45_000, interval: 100 }
 
 let browser: Browser
 let world: World
@@ -56,9 +56,9 @@ describe('the product page', () => {
     expect(await text(page, 'recorded')).toBe('3')
 
     await expect.poll(() => text(page, 'upstream'), WAIT).toBe('3')
-    expect(await text(page, 'accepted')).toBe('3')
-    expect(await text(page, 'waiting')).toBe('0')
-    expect(await cells(page, '#ledger-rows')).toEqual([['3', '3', '3', '3', '0']])
+    await expect.poll(() => text(page, 'accepted'), WAIT).toBe('3')
+    await expect.poll(() => text(page, 'waiting'), WAIT).toBe('0')
+    await expect.poll(() => cells(page, '#ledger-rows'), WAIT).toEqual([['3', '3', '3', '3', '0']])
     expect(['halftone-api-calls', 'halftone-exports', 'halftone-storage'].map(billable)).toEqual([1, 1, 1])
     expect(complaints).toEqual([])
   })

@@ -45,7 +45,7 @@ describe('a page that cannot get the agent’s second piece', () => {
     await page.waitForFunction(() => window.replay !== undefined)
     // Resolves when every receipt is durable.
     await page.evaluate((given) => window.replay?.feed(given), lines)
-    await vi.waitFor(() => expect(refused).toBeGreaterThan(1), { timeout: 30_000 })
+    await vi.waitFor(() => expect(refused).toBeGreaterThan(1), { timeout: 60_000 })
     expect((await world.relay.store.totals()).received).toBe(0)
     return page
   }

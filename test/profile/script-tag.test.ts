@@ -98,7 +98,7 @@ describe('a page with script tags and a strict Content-Security-Policy', () => {
       ...['invalid_data', 'unknown_meter'].map((code) => [code, code]),
     ]
     expect(await receipts()).toEqual([...taken, ['invalid_data', 'invalid_data']])
-    await vi.waitFor(() => expect(app.relay.ids).toHaveLength(2), { timeout: 20_000 })
+    await vi.waitFor(() => expect(app.relay.ids).toHaveLength(2), { timeout: 45_000 })
     const { recordedAtMs, arrivedAtMs, violations } = await page.evaluate(() => {
       const { recordedAtMs, arrivedAtMs, violations } = globalThis as unknown as PageState
       return { recordedAtMs, arrivedAtMs, violations }
@@ -119,7 +119,7 @@ describe('a page with script tags and a strict Content-Security-Policy', () => {
       return [await metertapQueue.record('calls', { n: 5 }).durable, Object.keys(metertap ?? {}).sort()]
     })
     expect(late).toEqual(['process', ['MetertapError', 'createAgent', 'defineMeter']])
-    await vi.waitFor(() => expect(app.relay.ids).toHaveLength(3), { timeout: 20_000 })
+    await vi.waitFor(() => expect(app.relay.ids).toHaveLength(3), { timeout: 45_000 })
   })
 
   it('runs no file that was changed', async () => {

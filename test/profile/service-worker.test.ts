@@ -35,7 +35,7 @@ async function launch(executablePath: string, flags: readonly string[]): Promise
 async function recordAndClose(page: Page): Promise<string[]> {
   const ids = await page.evaluate((count) => window.app?.record(count), EVENTS)
   const isAsked = async () => expect(await page.evaluate(() => window.app?.syncs())).toEqual(['metertap:metertap'])
-  await vi.waitFor(isAsked, { timeout: 20_000, interval: 50 })
+  await vi.waitFor(isAsked, { timeout: 60_000, interval: 50 })
   for (const open of context.pages()) await open.close()
   return ids ?? []
 }
@@ -79,7 +79,7 @@ describe('a page that was closed before its events could leave', () => {
       network = openSeverableNetwork()
       app = await startSmallApp({ scripts: SCRIPTS, host: network.host })
       const browser = await network.wrap(requireEngine('chromium'), profile)
-      const page = await launch(browser, [`--unsafely-treat-insecure-origin-as-secure=${app.url}`])
+      const page = await launch(browser, [...QUICK_SYNC, `--unsafely-treat-insecure-origin-as-secure=${app.url}`])
       network.setPlugged(false)
       await page.waitForFunction(() => !navigator.onLine)
       // Chromium's syncs hear of it a moment later than its pages; one that fails is repeated after minutes.

@@ -228,7 +228,7 @@ describe('the operator at the edge', () => {
     expect(await status(bad)).toBe(200)
     await new Promise((resolve) => setTimeout(resolve, 1_100))
     expect((await ask('/v1/revocations', { account: 'leaver' })).status).toBe(200)
-    await expect.poll(() => status(bad), { timeout: 20_000 }).toBe(401)
+    await expect.poll(() => status(bad), { timeout: 45_000 }).toBe(401)
     expect(await status(fine)).toBe(200)
     const { revocations } = (await (await ask('/v1/revocations')).json()) as { revocations: unknown[] }
     expect(revocations).toMatchObject([{ account: 'leaver' }])
@@ -250,7 +250,7 @@ describe('the operator at the edge', () => {
     const token = await tokenOf(target.url, 'before')
     expect((await ask('/v1/signing-keys/replace', {})).status).toBe(200)
     const status = async () => (await send({ ...target, token }, { body: good() })).status
-    await expect.poll(status, { timeout: 30_000 }).toBe(401)
+    await expect.poll(status, { timeout: 45_000 }).toBe(401)
     expect((await send({ ...target, token: await tokenOf(target.url, 'after') }, { body: good() })).status).toBe(200)
   })
 })

@@ -341,13 +341,13 @@ test('an upstream that redirects gets nobody’s token, and nothing is lost', as
   const other = await startAttacked(`http://127.0.0.1:${(upstream.address() as AddressInfo).port}`)
   try {
     await readAnswer(await other.send(await other.token('acme'), batchFor(randomUUID(), 0, 5)))
-    await vi.waitFor(() => expect(redirected).toBeGreaterThan(0), 10_000)
+    await vi.waitFor(() => expect(redirected).toBeGreaterThan(0), 30_000)
     await vi.waitFor(async () => {
       expect(await other.admin('/v1/ledger')).toMatchObject({
         totals: { received: 5, forwarded: 0, dead: 0 },
         forwarding: expect.arrayContaining([expect.objectContaining({ lane: 'calls', state: 'paused' })]),
       })
-    }, 10_000)
+    }, 30_000)
     expect(stolen).toEqual([])
   } finally {
     await other.close()

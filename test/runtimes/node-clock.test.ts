@@ -29,10 +29,10 @@ test('a clock that is set back by a day holds nothing up: neither what was put o
   // In flight, with a lease that ends tomorrow, when the process dies.
   place.relay.faults.push(() => new Promise(() => {}))
   recorder.tell('record 3')
-  await expect.poll(() => recorder.durable.length, { timeout: 20_000 }).toBe(8)
+  await expect.poll(() => recorder.durable.length).toBe(8)
   const before = place.relay.requests.length
   recorder.tell('flush')
-  await expect.poll(() => place.relay.requests.length, { timeout: 20_000 }).toBe(before + 1)
+  await expect.poll(() => place.relay.requests.length).toBe(before + 1)
   await recorder.kill()
   // By a process whose clock is right.
   await drain(place)
@@ -44,10 +44,10 @@ test('set back under a running process, it changes nothing for what that process
   const recorder = startRecorder(place.folder, place.url, { flushIntervalMs: 50 })
   recorder.tell('record 5')
   await recorder.says('recorded')
-  await expect.poll(() => place.relay.events.size, { timeout: 20_000 }).toBe(5)
+  await expect.poll(() => place.relay.events.size).toBe(5)
   recorder.tell(`clock ${-DAY_MS}`)
   recorder.tell('record 5')
-  await expect.poll(() => recorder.durable.length, { timeout: 20_000 }).toBe(10)
-  await expect.poll(() => place.relay.events.size, { timeout: 20_000 }).toBe(10)
+  await expect.poll(() => recorder.durable.length).toBe(10)
+  await expect.poll(() => place.relay.events.size).toBe(10)
   expectEachOnce(place, [recorder])
 })

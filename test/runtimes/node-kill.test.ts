@@ -61,7 +61,7 @@ test(`of two processes on one folder one is killed, ${KILLS / 2} times: the othe
     await sleep(Math.random() * MAX_LIFE_MS)
     await dying.kill()
     // By the living one alone, and long before a lease would have ended by time.
-    await expect.poll(() => dying.durable.filter((id) => !place.relay.events.has(id)), { timeout: 20_000 }).toEqual([])
+    await expect.poll(() => dying.durable.filter((id) => !place.relay.events.has(id))).toEqual([])
   }
   place.relay.faults.length = 0
   await living.kill()

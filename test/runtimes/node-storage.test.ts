@@ -106,24 +106,18 @@ test('damage that shows while it is used: what can be read is taken over and arr
   second.tell('record 2')
   await second.says('recorded')
   await expect
-    .poll(
-      () => {
-        second.tell('flush')
-        return readdirSync(place.folder).filter((name) => name.includes('.damaged-')).length
-      },
-      { timeout: 20_000 },
-    )
+    .poll(() => {
+      second.tell('flush')
+      return readdirSync(place.folder).filter((name) => name.includes('.damaged-')).length
+    })
     .toBeGreaterThan(0)
   second.tell('record 3')
-  await expect.poll(() => second.durable.length, { timeout: 20_000 }).toBe(5)
+  await expect.poll(() => second.durable.length).toBe(5)
   await expect
-    .poll(
-      () => {
-        second.tell('flush')
-        return second.durable.filter((id) => !place.relay.events.has(id))
-      },
-      { timeout: 20_000 },
-    )
+    .poll(() => {
+      second.tell('flush')
+      return second.durable.filter((id) => !place.relay.events.has(id))
+    })
     .toEqual([])
   expect(readdirSync(place.folder).filter((name) => name.includes('.damaged-'))).toHaveLength(1)
   const arrived = first.durable.filter((id) => place.relay.events.has(id))
@@ -157,7 +151,7 @@ test('a folder that cannot be used is told with what to do, and used as soon as 
         recorder.tell('record')
         return recorder.lines.some((line) => line.startsWith('recovered'))
       },
-      { timeout: 20_000, interval: 300 },
+      { interval: 300 },
     )
     .toBe(true)
   recorder.tell('record')

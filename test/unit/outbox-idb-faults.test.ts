@@ -300,7 +300,7 @@ describe('opening', () => {
     })
     const clock = fakeClock()
     const opening = openOutbox({ indexedDB: newer, setTimer: clock.setTimer })
-    await vi.waitFor(() => expect(clock.pendingMs).toHaveLength(2))
+    await vi.waitFor(() => expect(clock.pendingMs).toHaveLength(2), { timeout: 30_000 })
     await clock.advance(2_999)
     closing()
     const outbox = await opening
@@ -312,7 +312,7 @@ describe('opening', () => {
     const clock = fakeClock()
     const opening = openOutbox({ indexedDB: newer, setTimer: clock.setTimer })
     const verdict = expect(opening).rejects.toMatchObject({ code: 'outbox_unavailable', message: /another tab/ })
-    await vi.waitFor(() => expect(clock.pendingMs).toHaveLength(2))
+    await vi.waitFor(() => expect(clock.pendingMs).toHaveLength(2), { timeout: 30_000 })
     await clock.advance(3_000)
     await verdict
     older.close()

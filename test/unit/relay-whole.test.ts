@@ -68,7 +68,7 @@ test('from a grant to the upstream’s ledger, through a restart while the upstr
   const first = await startRelay(join(folder, 'relay.db'), upstream)
   const token = await swap(first.url)
   expect((await readAnswer(await send(first.url, token, 0, 10))).received).toEqual({ [STREAM]: [[0, 9]] })
-  await vi.waitFor(() => expect(upstream.ledger.totals('meter-1').billable).toBe(10), 10_000)
+  await vi.waitFor(() => expect(upstream.ledger.totals('meter-1').billable).toBe(10), 30_000)
 
   upstream.faults.set([{ kind: 'status', status: 503 }])
   expect((await readAnswer(await send(first.url, token, 5, 15))).received).toEqual({ [STREAM]: [[0, 19]] })
@@ -79,7 +79,7 @@ test('from a grant to the upstream’s ledger, through a restart while the upstr
   expect((await readAnswer(await send(second.url, token, 0, 20))).received, 'the old token works').toEqual({
     [STREAM]: [[0, 19]],
   })
-  await vi.waitFor(() => expect(upstream.ledger.totals('meter-1').billable).toBe(20), 20_000)
+  await vi.waitFor(() => expect(upstream.ledger.totals('meter-1').billable).toBe(20), 30_000)
   const rows = [...upstream.ledger.events('meter-1')]
   const quantities = rows.map(({ Quantity }) => Number(Quantity)).toSorted((a, b) => a - b)
   expect(quantities).toEqual(Array.from({ length: 20 }, (_, index) => index + 1))
@@ -94,5 +94,5 @@ test('from a grant to the upstream’s ledger, through a restart while the upstr
       totals: { recorded: 20, received: 20, forwarded: 20, rejected: 0, dead: 0, missing: 0 },
       forwarding: expect.arrayContaining([expect.objectContaining({ lane: 'calls', accepted: 10 })]),
     })
-  }, 10_000)
+  }, 30_000)
 })

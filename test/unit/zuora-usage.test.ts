@@ -206,7 +206,7 @@ test('a client that goes away in the middle of its body leaves nothing but a rec
   socket.on('error', () => {})
   socket.write('POST /usage/bulk/calls HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"half":')
   setTimeout(() => socket.destroy(), 50)
-  await vi.waitFor(() => expect(standIn.ledger.calls()).toHaveLength(1))
+  await vi.waitFor(() => expect(standIn.ledger.calls()).toHaveLength(1), { timeout: 30_000 })
   expect(standIn.ledger.calls()[0]).not.toHaveProperty('status')
   expect(standIn.ledger.totals('calls')).toMatchObject({ calls: 1, billable: 0 })
 })

@@ -47,7 +47,7 @@ describe('the alarm of a UsageOutbox', () => {
   test('rings by itself', async () => {
     bench.settings = { flushIntervalMs: 50 }
     const ids = await site.serve((usage) => recordCalls(usage, 2))
-    await vi.waitFor(() => expect(arrived()).toEqual(expected(ids)), { timeout: 20_000 })
+    await vi.waitFor(() => expect(arrived()).toEqual(expected(ids)), { timeout: 30_000 })
   })
 
   test('says what goes wrong, to the operator and to the object’s code', async () => {
@@ -72,7 +72,7 @@ describe('the alarm of a UsageOutbox', () => {
     await site.ring()
     expect(bench.relay.requests.length).toBe(3)
     expect((await site.status()).dueAtMs).toBeLessThanOrEqual(Date.now())
-    await vi.waitFor(() => expect(bench.relay.events.size).toBe(7), { timeout: 20_000 })
+    await vi.waitFor(() => expect(bench.relay.events.size).toBe(7), { timeout: 30_000 })
   })
 
   test('one account that fails does not hold up another', async () => {
@@ -84,7 +84,7 @@ describe('the alarm of a UsageOutbox', () => {
     await site.serve((usage) => recordCalls(usage, 1), { account: 'sick' })
     await site.serve((usage) => recordCalls(usage, 1), { account: 'sound' })
     await vi.waitFor(() => expect([...bench.relay.tokens.values()]).toEqual([site.tokenOf('sound')]), {
-      timeout: 20_000,
+      timeout: 30_000,
     })
     expect(await site.status('sick')).toMatchObject({ events: 1 })
     expect(await site.status('sound')).toMatchObject({ events: 0, dueAtMs: undefined })
@@ -102,9 +102,9 @@ describe('an object that ends in the middle of its work', () => {
       return new Promise(() => {})
     }
     void site.ring().catch(() => {})
-    await vi.waitFor(() => expect(bench.relay.requests.length).toBeGreaterThan(length))
+    await vi.waitFor(() => expect(bench.relay.requests.length).toBeGreaterThan(length), { timeout: 30_000 })
     void runInDurableObject(site.stub(), (_, state) => state.abort('The end.')).catch(() => {})
-    await vi.waitFor(() => site.status())
+    await vi.waitFor(() => site.status(), { timeout: 30_000 })
     bench.fetch = pass
   }
 
@@ -291,7 +291,7 @@ describe('what the application may do', () => {
       expect(await usage.deadLetters()).toMatchObject([{ seq: 1, code: 'bad_data' }])
       expect(await usage.retryDeadLetters()).toBe(1)
     })
-    await vi.waitFor(() => expect(arrived()).toEqual(expected(ids)))
+    await vi.waitFor(() => expect(arrived()).toEqual(expected(ids)), { timeout: 30_000 })
     await expectEquation(0)
   })
 
@@ -323,7 +323,7 @@ describe('what the application may do', () => {
     await site.ring()
     expect(await site.status()).toMatchObject({ events: 1, failures: 0 })
     bench.relay.answer = answer
-    await vi.waitFor(async () => expect(await site.status()).toMatchObject({ events: 0 }), { timeout: 20_000 })
+    await vi.waitFor(async () => expect(await site.status()).toMatchObject({ events: 0 }), { timeout: 30_000 })
     await expectEquation(0)
   })
 })

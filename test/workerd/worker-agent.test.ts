@@ -118,7 +118,7 @@ describe('an agent of one request', () => {
       outbox: site.namespace,
     })
     recordCalls(usage, 1)
-    await vi.waitFor(() => expect(waiting.length).toBeGreaterThan(0))
+    await vi.waitFor(() => expect(waiting.length).toBeGreaterThan(0), { timeout: 30_000 })
     await Promise.all(waiting)
     expect(await site.status()).toMatchObject({ events: 1 })
   })
@@ -242,7 +242,7 @@ describe('a request that ends too early', () => {
     }
     const cutOff = site.begin({ outbox })
     const ids = recordCalls(cutOff.usage, 2)
-    await vi.waitFor(() => expect(cutOff.usage.stats().storing).toBe(2))
+    await vi.waitFor(() => expect(cutOff.usage.stats().storing).toBe(2), { timeout: 30_000 })
     ids.push(...(await site.serve((usage) => recordCalls(usage, 1, 2))))
     expect(await site.status()).toMatchObject({ events: 3 })
     await site.ring()

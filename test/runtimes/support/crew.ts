@@ -38,7 +38,7 @@ export async function statsOf(recorder: RecorderProcess): Promise<AgentStats> {
   const known = recorder.lines.length
   recorder.tell('stats')
   const line = await expect
-    .poll(() => recorder.lines.slice(known).find((each) => each.startsWith('stats ')), { timeout: 20_000 })
+    .poll(() => recorder.lines.slice(known).find((each) => each.startsWith('stats ')))
     .toBeDefined()
     .then(() => recorder.lines.slice(known).find((each) => each.startsWith('stats ')) as string)
   return JSON.parse(line.slice(6)) as AgentStats
