@@ -60,7 +60,7 @@ export async function assemble(
     unknown: createShares(limits.maxOpenBytes / 4, limits.maxOpenBytes / 8),
   }
   const metrics = createMetrics({
-    ...{ store, forwarder, log, pressure: pressure.reason },
+    ...{ store, forwarder, log, clock, pressure: pressure.reason },
     openBytes: () => openBytes.known.used() + openBytes.unknown.used(),
   })
   const { instruments } = metrics

@@ -259,6 +259,7 @@ describe('operation', () => {
     await relay.send(batchOf([goodEvent()]), 'bad token')
     await relay.request('/made/up/by/a/client')
     await relay.request('/v1/events', { method: 'BREW' })
+    relay.clock.nowMs += 90_000
     const response = await relay.adminRequest('/metrics', { headers: { Authorization: `Bearer ${ADMIN_KEY}` } })
     expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/)
     const text = await response.text()
@@ -269,6 +270,8 @@ describe('operation', () => {
       'metertap_tokens_issued_total{proof="grant"} 1',
       'metertap_refused_requests_total{code="unauthorized"} 1',
       'metertap_backlog_events{lane="calls",state="waiting"} 2',
+      'metertap_backlog_events{lane="calls",state="parked"} 0',
+      'metertap_backlog_oldest_seconds{lane="calls"} 90',
       'metertap_ledger_events{state="received"} 2',
       'metertap_refusing{reason="disk"} 0',
       'metertap_http_request_seconds_count{method="POST",route="/v1/events",status="200"} 1',

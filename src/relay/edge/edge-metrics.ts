@@ -19,9 +19,10 @@ export function createEdgeMetrics({
         Promise.all(shards.map((shard) => shard.storedBytes())),
       ])
       const ledger = Object.entries(states).map(([state, count]) => [`{state="${state}"}`, count] as const)
-      const backlog = lanes.flatMap(({ lane, waiting, inDelivery }) => [
+      const backlog = lanes.flatMap(({ lane, waiting, inDelivery, parked }) => [
         [`{lane="${lane}",state="waiting"}`, waiting] as const,
         [`{lane="${lane}",state="in_delivery"}`, inDelivery] as const,
+        [`{lane="${lane}",state="parked"}`, parked] as const,
       ])
       const text = [
         gauge('ledger_streams', 'Streams in the ledger.', [['', streams]]),

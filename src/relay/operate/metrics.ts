@@ -12,6 +12,8 @@ export interface MetricsDeps {
   /** Bytes of open bodies. */
   readonly openBytes: () => number
   readonly log: Log
+  /** Wall clock, ms. */
+  readonly clock: () => number
 }
 
 export interface Metrics {
@@ -79,13 +81,14 @@ function createInstruments(registers: Registry[]): Instruments {
 
 /** Gauges are read from the store and the forwarder when somebody asks. */
 function createGauges(deps: MetricsDeps, registers: Registry[]): () => Promise<void> {
-  const { store, forwarder, pressure, openBytes } = deps
+  const { store, forwarder, pressure, openBytes, clock } = deps
   const gauge = <Label extends string>(name: string, help: string, ...labelNames: Label[]): Gauge<Label> =>
     new Gauge({ name: `metertap_${name}`, help, labelNames, registers })
 
   const ledger = gauge('ledger_events', 'Numbers of all streams, by where they are.', 'state')
   const streams = gauge('ledger_streams', 'Streams in the ledger.')
   const backlog = gauge('backlog_events', 'Stored events not yet accepted upstream.', 'lane', 'state')
+  const oldest = gauge('backlog_oldest_seconds', 'How long the oldest of them has been on its way here.', 'lane')
   const lanes = gauge('lane_state', '1 for the state that the lane is in.', 'lane', 'state')
   const failures = gauge('lane_failures_in_a_row', 'Upstream calls without a verdict, in a row.', 'lane')
   const refusing = gauge('refusing', '1 while the relay takes nothing, by reason.', 'reason')
@@ -102,9 +105,15 @@ function createGauges(deps: MetricsDeps, registers: Registry[]): () => Promise<v
     const { streams: count, ...states } = await store.totals()
     streams.set(count)
     for (const [state, value] of Object.entries(states)) ledger.set({ state }, value)
-    for (const { lane, waiting, inDelivery } of await store.backlog()) {
+    const lanesNow = await store.backlog()
+    // A lane that is empty may be told of no more: it would keep its last figure.
+    backlog.reset()
+    oldest.reset()
+    for (const { lane, waiting, inDelivery, parked, oldestReceivedAtMs } of lanesNow) {
       backlog.set({ lane, state: 'waiting' }, waiting)
       backlog.set({ lane, state: 'in_delivery' }, inDelivery)
+      backlog.set({ lane, state: 'parked' }, parked)
+      oldest.set({ lane }, oldestReceivedAtMs === undefined ? 0 : Math.max(0, clock() - oldestReceivedAtMs) / 1000)
     }
   }
 }
