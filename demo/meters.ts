@@ -14,7 +14,12 @@ const quantity = z.int().positive().max(1_000_000)
 /** A picture leaves the studio as a file. */
 export const exports = defineMeter('exports', z.object({ format: z.enum(['png', 'jpeg', 'webp']), quantity }))
 
-/** The studio's image service does some work. */
+/** A dab of the brush. Hundreds come in a minute, so the meter adds them up: one event for each ink and window. */
+export const inkDabs = defineMeter('ink_dabs', z.object({ ink: z.enum(['cyan', 'magenta', 'yellow']), quantity }), {
+  aggregate: { windowMs: 2_000, sum: ['quantity'], by: ['ink'] },
+})
+
+/** The studio's image service does some work: see demo/worker. */
 export const apiCalls = defineMeter('api_calls', z.object({ operation: text(40).min(1), quantity }))
 
 /** A picture is kept in the customer's library; its bytes are billed, so they are worth a sync of the disk. */
@@ -36,4 +41,4 @@ export const webRequests = defineMeter(
 )
 
 /** What the product page may record. */
-export const PRODUCT_METERS = [exports, apiCalls, storageBytes]
+export const PRODUCT_METERS = [exports, storageBytes, inkDabs]

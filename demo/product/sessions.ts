@@ -1,17 +1,21 @@
 import { randomUUID } from 'node:crypto'
+import type { Context } from 'hono'
+import { getCookie } from 'hono/cookie'
 
-/** Somebody who can log in. The account is who gets the bill. */
+/** Somebody who can sign in. The account is who gets the bill. */
 export interface User {
   readonly id: string
   readonly name: string
+  readonly company: string
   readonly account: string
 }
 
 /** A real product would ask for more than a click; all that counts for metering is that the back end knows the user. */
 const USERS: readonly User[] = [
-  { id: 'ada', name: 'Ada', account: 'acct-analytical-engines' },
-  { id: 'grace', name: 'Grace', account: 'acct-harbor-press' },
-  { id: 'importer', name: 'Log importer', account: 'acct-web-logs' },
+  { id: 'ada', name: 'Ada Byron', company: 'Analytical Engines', account: 'acct-analytical-engines' },
+  { id: 'grace', name: 'Grace Hopper', company: 'Harbor Press', account: 'acct-harbor-press' },
+  { id: 'george', name: 'George Seurat', company: 'Studio Seurat', account: 'acct-studio-seurat' },
+  { id: 'importer', name: 'Log importer', company: 'Web logs', account: 'acct-web-logs' },
 ]
 
 export interface Session {
@@ -21,12 +25,19 @@ export interface Session {
   readonly user: User
 }
 
-/** Who is logged in, by the random id in the cookie. */
+/** Who is signed in, by the random id in the cookie. */
 export interface Sessions {
   /** Undefined for a user that does not exist. */
   open(userId: string): Session | undefined
   find(id: string | undefined): Session | undefined
   end(id: string): void
+}
+
+export const SESSION_COOKIE = 'halftone_session'
+
+/** Whoever sent this request. */
+export function sessionOf(c: Context, sessions: Sessions): Session | undefined {
+  return sessions.find(getCookie(c, SESSION_COOKIE))
 }
 
 export function createSessions(): Sessions {

@@ -9,20 +9,28 @@ export interface Asset {
 }
 
 const DEMO = new URL('../', import.meta.url)
+/** Where the product's page takes the stage's controls in. */
+const STAGE_MARK = '<!-- stage -->'
 const FILES: Readonly<Record<string, { readonly file: string; readonly type: string }>> = {
   '/': { file: 'product/page/index.html', type: 'text/html; charset=utf-8' },
   '/page.css': { file: 'product/page/page.css', type: 'text/css; charset=utf-8' },
+  '/stage.css': { file: 'stage/page/stage.css', type: 'text/css; charset=utf-8' },
+  '/robot.html': { file: 'stage/page/robot.html', type: 'text/html; charset=utf-8' },
   '/favicon.svg': { file: 'product/page/favicon.svg', type: 'image/svg+xml' },
   '/replay.html': { file: 'replay/page/replay.html', type: 'text/html; charset=utf-8' },
 }
-const SCRIPTS = { page: 'product/page/main.ts', replay: 'replay/page/main.ts' }
+const SCRIPTS = { page: 'stage/page/main.ts', robot: 'stage/page/robot.ts', replay: 'replay/page/main.ts' }
 
 /** Every file of the demo's front end by its path; the scripts are bundled now, from the agent's sources. */
 export async function loadAssets(): Promise<ReadonlyMap<string, Asset>> {
   const files = Object.entries(FILES).map(async ([path, { file, type }]): Promise<[string, Asset]> => {
     return [path, { type, content: await readFile(new URL(file, DEMO), 'utf8') }]
   })
-  return new Map([...(await Promise.all(files)), ...(await bundleScripts())])
+  const assets = new Map([...(await Promise.all(files)), ...(await bundleScripts())])
+  const page = assets.get('/')
+  const stage = await readFile(new URL('stage/page/stage.html', DEMO), 'utf8')
+  if (page) assets.set('/', { ...page, content: page.content.replace(STAGE_MARK, stage) })
+  return assets
 }
 
 async function bundleScripts(): Promise<[string, Asset][]> {

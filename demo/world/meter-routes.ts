@@ -1,5 +1,5 @@
 import type { MeterRoute } from '../../src/relay.ts'
-import { apiCalls, exports, storageBytes, webRequests } from '../meters.ts'
+import { apiCalls, exports, inkDabs, storageBytes, webRequests } from '../meters.ts'
 import type { FieldRule, MeterOptions } from '../zuora/contract.ts'
 
 /** What every event of ours has upstream. UsageIdentifier is the field that Zuora's Deduplicator is keyed on. */
@@ -31,6 +31,13 @@ export const METER_ROUTES: readonly MeterRoute[] = [
     upstream: { meterGlobalId: 'halftone-storage', fields: { ...COMMON, Quantity: 'data.bytes' } },
   },
   {
+    meter: inkDabs,
+    upstream: {
+      meterGlobalId: 'halftone-ink-dabs',
+      fields: { ...COMMON, Quantity: 'data.quantity', Ink: 'data.ink' },
+    },
+  },
+  {
     meter: webRequests,
     upstream: {
       meterGlobalId: 'halftone-web-requests',
@@ -54,6 +61,7 @@ export const ZUORA_METERS: readonly MeterOptions[] = [
   zuoraMeter('halftone-exports', { Quantity: { type: 'integer' }, Format: { type: 'string' } }),
   zuoraMeter('halftone-api-calls', { Quantity: { type: 'integer' }, Operation: { type: 'string' } }),
   zuoraMeter('halftone-storage', { Quantity: { type: 'integer' } }),
+  zuoraMeter('halftone-ink-dabs', { Quantity: { type: 'integer' }, Ink: { type: 'string' } }),
   zuoraMeter('halftone-web-requests', {
     Quantity: { type: 'integer' },
     Visitor: { type: 'string' },

@@ -1,153 +1,180 @@
+import { createRequire } from 'node:module'
+import type { AxeResults } from 'axe-core'
 import { type Browser, chromium, type Page } from 'playwright'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
-import { startWorld, type World } from '../../demo/world.ts'
+import { type Stage, startStage } from '../../demo/stage/start-stage.ts'
 import { CHROMIUM_FLAGS, requireEngine } from '../support/engines.ts'
 
-/** Longer than the page's flush interval: time enough for a send that must not happen. */
-const WATCH_MS = 3_000
-const WAIT = { timeout: 45_000, interval: 100 }
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+const WAIT = { timeout: 45_000, interval: 200 }
+const NARROW = { width: 380, height: 800 }
+
+declare const axe: { run(): Promise<AxeResults> }
 
 let browser: Browser
-let world: World
+let stage: Stage
 
 beforeAll(async () => {
   browser = await chromium.launch({ executablePath: requireEngine('chromium'), args: CHROMIUM_FLAGS })
 })
-afterAll(() => browser.close())
+afterAll(() => browser?.close())
 beforeEach(async () => {
-  world = await startWorld()
-  return () => world.close()
+  stage = await startStage()
+  return () => stage.close()
 })
 
 /** A fresh profile on the product page, with what its console complained of. */
-async function openPage(user: 'ada' | 'grace'): Promise<{ page: Page; complaints: string[] }> {
-  const context = await browser.newContext()
+async function openPage(
+  options: Parameters<Browser['newContext']>[0] = {},
+): Promise<{ page: Page; complaints: string[] }> {
+  const context = await browser.newContext({ reducedMotion: 'reduce', ...options })
   onTestFinished(() => context.close())
+  await context.addInitScript({ path: AXE })
   const page = await context.newPage()
   const complaints: string[] = []
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text())
   })
   page.on('pageerror', (error) => complaints.push(String(error)))
-  await page.goto(world.pageUrl)
-  await page.click(`[data-user=${user}]`)
+  await page.goto(stage.pageUrl)
+  await page.waitForSelector('#login:not([hidden])')
   return { page, complaints }
+}
+
+async function signIn(page: Page, user: 'ada' | 'grace' | 'george'): Promise<void> {
+  await page.click(`[data-user=${user}]`)
+  await page.waitForSelector('#stage:not([hidden])')
 }
 
 const text = (page: Page, id: string): Promise<string | null> => page.textContent(`#${id}`)
 
-async function cells(page: Page, rows: string): Promise<string[][]> {
-  const found = await page.locator(`${rows} tr`).all()
-  return Promise.all(found.map((row) => row.locator('td').allTextContents()))
+async function violations(page: Page): Promise<unknown[]> {
+  const { violations: found } = await page.evaluate(() => axe.run())
+  return found.map(({ id, nodes }) => [id, nodes.map(({ html, failureSummary }) => [html, failureSummary])])
 }
 
-function billable(meterId: string): number {
-  return world.zuora.ledger.totals(meterId).billable
+function billed(meterId: string): { events: number; quantity: string | undefined } {
+  const { billable, sums } = stage.zuora.ledger.totals(meterId)
+  return { events: billable, quantity: sums.Quantity }
 }
 
 describe('the product page', () => {
-  it('shows each click on its way to Zuora', async () => {
-    const { page, complaints } = await openPage('ada')
-    await page.click('#enhance')
+  it('bills its three meters, and shows what was used here and what is billed there', async () => {
+    const { page, complaints } = await openPage()
+    await signIn(page, 'ada')
     await page.click('#save-copy')
-    await expect.poll(() => text(page, 'message'), WAIT).toMatch(/^Saved [\d,]+ bytes\. .*survives a power cut\.$/)
+    await expect.poll(() => text(page, 'message'), WAIT).toMatch(/^Kept [\d,]+ bytes\. .* survives a power cut\.$/)
     await page.click('#export')
-    await expect.poll(() => text(page, 'message'), WAIT).toMatch(/^Exported\. .*survives the end of this browser\.$/)
-    expect(await text(page, 'recorded')).toBe('3')
-
-    await expect.poll(() => text(page, 'upstream'), WAIT).toBe('3')
-    await expect.poll(() => text(page, 'accepted'), WAIT).toBe('3')
-    await expect.poll(() => text(page, 'waiting'), WAIT).toBe('0')
-    await expect.poll(() => cells(page, '#ledger-rows'), WAIT).toEqual([['3', '3', '3', '3', '0']])
-    expect(['halftone-api-calls', 'halftone-exports', 'halftone-storage'].map(billable)).toEqual([1, 1, 1])
+    await expect.poll(() => text(page, 'message'), WAIT).toMatch(/^Exported as PNG\. .* the end of this browser\.$/)
+    await page.click('#splash')
+    await page.click('#splash')
+    await expect.poll(() => text(page, 'billed-ink_dabs'), WAIT).toBe('48')
+    expect(await text(page, 'used-ink_dabs')).toBe('48')
+    await expect.poll(() => text(page, 'bill-state'), WAIT).toBe('all billed')
+    expect(await text(page, 'amount-exports')).toBe('€0.04')
+    expect(billed('halftone-exports')).toEqual({ events: 1, quantity: '1' })
+    expect(billed('halftone-storage').events).toBe(1)
+    // Many dabs are few events: the meter adds them up.
+    expect(billed('halftone-ink-dabs').quantity).toBe('48')
+    expect(billed('halftone-ink-dabs').events).toBeLessThan(10)
     expect(complaints).toEqual([])
   })
 
-  it('keeps events on disk while the offline switch is on, and sends them after', async () => {
-    const { page, complaints } = await openPage('ada')
-    await page.click('#offline')
-    expect(await page.getAttribute('#offline', 'aria-checked')).toBe('true')
-    await page.click('#burst')
-    await expect.poll(() => text(page, 'waiting'), WAIT).toBe('500')
-    expect(await text(page, 'paused-by')).toBe('offline-switch')
-    await page.waitForTimeout(WATCH_MS)
-    expect(billable('halftone-api-calls')).toBe(0)
-    expect(await text(page, 'waiting')).toBe('500')
-
-    await page.click('#offline')
-    await expect.poll(() => text(page, 'upstream'), WAIT).toBe('500')
-    expect(await text(page, 'paused-by')).toBe('nothing')
-    expect(billable('halftone-api-calls')).toBe(500)
-    expect(complaints).toEqual([])
+  it('is used by keyboard alone', async () => {
+    const { page } = await openPage()
+    await page.focus('[data-user=george]')
+    await page.keyboard.press('Enter')
+    await page.waitForSelector('#stage:not([hidden])')
+    await page.focus('#fresh')
+    await page.keyboard.press('Tab')
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('brush')
+    for (const key of ['ArrowLeft', 'ArrowDown', ' ']) await page.keyboard.press(key)
+    await expect.poll(() => text(page, 'billed-ink_dabs'), WAIT).toBe('3')
   })
 
-  it('shows the typed error of a bad event, which is not recorded', async () => {
-    const { page, complaints } = await openPage('ada')
-    await page.click('#bad')
-    await expect.poll(() => text(page, 'message'), WAIT).toMatch(/^invalid_data: Meter "exports" .*format.*quantity/)
-    expect(await text(page, 'refused')).toBe('1 × invalid_data')
-    expect(await text(page, 'recorded')).toBe('0')
-    expect(complaints).toEqual([])
-  })
-
-  it('comes back by itself when the relay could not be reached', async () => {
-    const { page } = await openPage('ada')
-    await page.click('#cut')
-    await expect.poll(() => text(page, 'cut'), WAIT).toMatch(/^Relay cut, back in \d+ s$/)
-    await page.click('#enhance')
-    await expect.poll(() => text(page, 'last-trouble'), WAIT).toContain('relay_unreachable')
-    expect(billable('halftone-api-calls')).toBe(0)
-
-    // The button's own quarter of a minute is for people.
-    world.gate.cut(0)
-    await expect.poll(() => text(page, 'upstream'), WAIT).toBe('1')
-    expect(billable('halftone-api-calls')).toBe(1)
-  })
-
-  it('bills what was recorded offline to the one who recorded it, after somebody else has logged in', async () => {
-    const { page, complaints } = await openPage('ada')
+  it('bills what was recorded offline to the one who recorded it, after somebody else has signed in', async () => {
+    const { page } = await openPage()
+    await signIn(page, 'ada')
     await page.click('#offline')
-    await page.click('#enhance')
-    await expect.poll(() => text(page, 'waiting'), WAIT).toBe('1')
+    await page.waitForSelector('#offline[aria-checked=true]')
+    await page.click('#save-copy')
+    await expect.poll(() => text(page, 'verdict'), WAIT).toContain('1 in this browser')
     await page.click('#logout')
-    await page.click('[data-user=grace]')
+    await page.waitForSelector('#login:not([hidden])')
+    await signIn(page, 'grace')
+    await page.click('#offline')
+    await page.waitForSelector('#offline[aria-checked=false]')
     await page.click('#export')
-    await expect.poll(() => text(page, 'upstream'), WAIT).toBe('1')
-    expect(billable('halftone-api-calls')).toBe(0)
+    await expect.poll(() => billed('halftone-exports').events, WAIT).toBe(1)
+    expect(billed('halftone-storage').events).toBe(0)
     await page.click('#logout')
-    await page.click('[data-user=ada]')
-    await expect.poll(() => billable('halftone-api-calls'), WAIT).toBe(1)
-
-    const customers = ['halftone-exports', 'halftone-api-calls'].map((id) =>
-      [...world.zuora.ledger.events(id)].map((row) => row.CustomerId),
+    await page.waitForSelector('#login:not([hidden])')
+    await signIn(page, 'ada')
+    await expect.poll(() => billed('halftone-storage').events, WAIT).toBe(1)
+    const customers = ['halftone-exports', 'halftone-storage'].map((id) =>
+      [...stage.zuora.ledger.events(id)].map((row) => row.CustomerId),
     )
     expect(customers).toEqual([['acct-harbor-press'], ['acct-analytical-engines']])
+  })
+
+  it.each(['light', 'dark'] as const)('is accessible, by axe, wide and narrow: %s', async (colorScheme) => {
+    const { page, complaints } = await openPage({ colorScheme, viewport: { width: 1360, height: 860 } })
+    expect(await violations(page)).toEqual([])
+    await signIn(page, 'ada')
+    await page.click('#save-copy')
+    await expect.poll(() => text(page, 'bill-state'), WAIT).toBe('all billed')
+    expect(await violations(page)).toEqual([])
+    await page.setViewportSize(NARROW)
+    expect(await violations(page)).toEqual([])
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+    expect(overflow, 'nothing is cut off at the side').toBeLessThanOrEqual(0)
     expect(complaints).toEqual([])
+  })
+
+  it('has the inspector at its side where there is room, and below where there is none', async () => {
+    const { page } = await openPage({ viewport: { width: 1360, height: 860 } })
+    await signIn(page, 'ada')
+    const boxes = async () => ({
+      product: await page.locator('.product').boundingBox(),
+      inspector: await page.locator('metertap-inspector').boundingBox(),
+    })
+    const { product, inspector } = await boxes()
+    expect(inspector?.x).toBeGreaterThanOrEqual((product?.x ?? 0) + (product?.width ?? Number.NaN))
+    expect(await page.locator('metertap-inspector [role=tablist]').isVisible()).toBe(true)
+    await page.setViewportSize(NARROW)
+    const narrow = await boxes()
+    expect(narrow.inspector?.y).toBeGreaterThanOrEqual(
+      (narrow.product?.y ?? 0) + (narrow.product?.height ?? Number.NaN),
+    )
   })
 })
 
 describe('the product’s back end', () => {
-  const origin = (): string => new URL(world.pageUrl).origin
+  const origin = (): string => new URL(stage.pageUrl).origin
 
   it.each([
     ['GET', '/usage-token'],
-    ['GET', '/api/ledger'],
-    ['POST', '/api/cut-relay'],
-  ])('answers %s %s with 401 to somebody who is not logged in', async (method, path) => {
-    const response = await fetch(world.pageUrl + path, { method, headers: { origin: origin() } })
+    ['GET', '/api/bill'],
+    ['POST', '/stage/look'],
+    ['POST', '/stage/network'],
+    ['POST', '/stage/relay/kill'],
+  ])('answers %s %s with 401 to somebody who is not signed in', async (method, path) => {
+    const body = method === 'POST' ? { body: '{"isCut":true}' } : {}
+    const response = await fetch(stage.pageUrl + path, { method, headers: { origin: origin() }, ...body })
     expect(response.status).toBe(401)
-    expect(world.gate.cutUntilMs).toBeUndefined()
+    expect(stage.gate.cutUntilMs).toBeUndefined()
+    expect(stage.relay.deaths).toBe(0)
   })
 
   it('refuses a login from another site', async () => {
     const request = { method: 'POST', body: 'ada' }
-    const strange = await fetch(`${world.pageUrl}/api/login`, {
+    const strange = await fetch(`${stage.pageUrl}/api/login`, {
       ...request,
       headers: { origin: 'https://evil.example' },
     })
     expect(strange.status).toBe(403)
     expect(strange.headers.get('set-cookie')).toBeNull()
-    const own = await fetch(`${world.pageUrl}/api/login`, { ...request, headers: { origin: origin() } })
+    const own = await fetch(`${stage.pageUrl}/api/login`, { ...request, headers: { origin: origin() } })
     expect(own.headers.get('set-cookie')).toMatch(/HttpOnly; SameSite=Strict/)
   })
 })

@@ -1,4 +1,4 @@
-import type { LedgerInfo, SessionInfo } from '../contract.ts'
+import type { BillInfo, SessionInfo } from '../contract.ts'
 
 async function call(path: string, init?: RequestInit): Promise<Response> {
   const response = await fetch(path, init)
@@ -13,6 +13,5 @@ export const backEnd = {
     (await call('/api/login', { method: 'POST', body: user })).json(),
   logout: () => call('/api/logout', { method: 'POST' }),
   usageToken: async (): Promise<string> => (await call('/usage-token')).text(),
-  ledger: async (): Promise<LedgerInfo> => (await call('/api/ledger')).json(),
-  cutRelay: () => call('/api/cut-relay', { method: 'POST' }),
+  bill: async (): Promise<BillInfo> => (await call('/api/bill')).json(),
 }

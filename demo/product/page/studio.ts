@@ -1,54 +1,51 @@
-import type { Agent, Receipt } from '../../../src/index.ts'
-import { apiCalls, exports, storageBytes } from '../../meters.ts'
+import type { Receipt } from '../../../src/index.ts'
 import { byId, onClick, say, whole } from './dom.ts'
-import { drawPicture, toPng } from './picture.ts'
+import { openEasel } from './easel.ts'
+import { keepCopy } from './library.ts'
+import { drawPicture, toFile } from './picture.ts'
+import type { Format, ProductUsage } from './product-usage.ts'
 
-const BURST = 500
 /** The browser must have begun the download by then. */
 const REVOKE_AFTER_MS = 10_000
 
 /** What an event survives, in words. */
 const SURVIVES = { memory: 'nothing', process: 'the end of this browser', power: 'a power cut' } as const
 
-async function tell(what: string, receipt: Receipt): Promise<void> {
+/** Tells the user what became of an event: its typed error, or what it survives. */
+export async function tell(what: string, receipt: Receipt): Promise<void> {
   if (receipt.error) return say(`${receipt.error.code}: ${receipt.error.message}`, true)
   const durability = await receipt.durable
-  say(`${what} Event ${receipt.id} is stored and survives ${SURVIVES[durability]}.`)
+  say(`${what} The event survives ${SURVIVES[durability]}.`)
 }
 
-/** The product's own buttons: each does its thing and records what it used. */
-export function openStudio(usage: Agent): void {
-  const canvas = byId<HTMLCanvasElement>('picture')
+/** The product's own controls: each does its thing and records what it used. */
+export function openStudio(usage: ProductUsage): void {
   let seed = 7
+  let dabs = 0
+  const { canvas, splash } = openEasel((ink) => {
+    usage.dabbed(ink)
+    say(`${whole(++dabs)} dabs of ink on this picture.`)
+  })
   drawPicture(canvas, seed)
 
-  onClick('enhance', () => {
+  onClick('splash', splash)
+  onClick('fresh', () => {
+    dabs = 0
     drawPicture(canvas, ++seed)
-    return tell('Enhanced.', usage.record(apiCalls, { operation: 'enhance', quantity: 1 }))
+    say('A new picture: that is free.')
   })
   onClick('export', async () => {
-    const file = await toPng(canvas)
+    const format = byId<HTMLSelectElement>('format').value as Format
     const link = document.createElement('a')
-    link.href = URL.createObjectURL(file)
-    link.download = `halftone-${seed}.png`
+    link.href = URL.createObjectURL(await toFile(canvas, format))
+    link.download = `halftone-${seed}.${format}`
     link.click()
     setTimeout(() => URL.revokeObjectURL(link.href), REVOKE_AFTER_MS)
-    await tell('Exported.', usage.record(exports, { format: 'png', quantity: 1 }))
+    await tell(`Exported as ${format.toUpperCase()}.`, usage.exported(format))
   })
   onClick('save-copy', async () => {
-    const { size } = await toPng(canvas)
-    await tell(`Saved ${whole(size)} bytes.`, usage.record(storageBytes, { bytes: size }))
-  })
-  onClick('burst', async () => {
-    const receipts = Array.from({ length: BURST }, () =>
-      usage.record(apiCalls, { operation: 'batch-enhance', quantity: 1 }),
-    )
-    await Promise.all(receipts.map(({ durable }) => durable))
-    say(`${BURST} API calls recorded, in one transaction.`)
-  })
-  onClick('bad', () => {
-    // What plain JavaScript could do: a format that nobody sells, and less than nothing of it.
-    const data = { format: 'bmp', quantity: -1 } as unknown as { format: 'png'; quantity: number }
-    return tell('', usage.record(exports, data))
+    const { size } = await toFile(canvas, 'png')
+    keepCopy(canvas, size)
+    await tell(`Kept ${whole(size)} bytes.`, usage.kept(size))
   })
 }
