@@ -116,7 +116,10 @@ async function everythingBilled(page: Page, events: number, exported: number): P
   await page.waitForFunction(isBilled, [events, exported] as const, PATIENCE)
 }
 
+/** And the bill knows that something is on its way. */
 async function verdictSays(page: Page, text: string): Promise<void> {
-  const says = (wanted: string): boolean => document.querySelector('#verdict')?.textContent?.includes(wanted) ?? false
+  const says = (wanted: string): boolean =>
+    document.querySelector('#verdict')?.textContent?.includes(wanted) === true &&
+    document.querySelector('#bill-state')?.textContent === 'some on its way'
   await page.waitForFunction(says, text, PATIENCE)
 }
