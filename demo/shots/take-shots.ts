@@ -14,7 +14,6 @@ export const SHOTS = [
   'console-completeness',
   'console-event',
 ] as const
-export type Shot = (typeof SHOTS)[number]
 
 const VIEW = { width: 1360, height: 860 }
 const PATIENCE = { timeout: 60_000 }

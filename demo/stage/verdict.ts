@@ -8,7 +8,6 @@ const relayStream = z.object({
   stream: z.string(),
   recorded: count,
   received: count,
-  rejected: count,
   forwarded: count,
   dead: count,
   discarded: count,
