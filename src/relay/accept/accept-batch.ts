@@ -37,7 +37,7 @@ const SCHEMA_RETRY_MS = 60_000
  * When the store fails nothing is acknowledged: HttpProblem unavailable, with Retry-After.
  */
 export function createAcceptBatch(deps: AcceptBatchDeps): AcceptBatch {
-  const { meters, limits, clock, log, instruments, tracer, wake } = deps
+  const { clock, log, instruments, wake } = deps
   const commit = createCommit(deps)
 
   function isOnHold(claims: Claims): Promise<boolean> {
@@ -47,16 +47,11 @@ export function createAcceptBatch(deps: AcceptBatchDeps): AcceptBatch {
     })
   }
 
-  return async (batch, claims) => {
-    const nowMs = clock()
-    const judgement = await inSpan(tracer, 'metertap.judge', 'internal', () =>
-      judge(batch, { claims, meters, limits, nowMs }),
-    )
+  /** Nothing of the batch itself is held while the store writes: what was parsed is the most of a request's memory. */
+  async function accept({ judgement, streams, clockEvidence, nowMs }: Judged, claims: Claims): Promise<WireAnswer> {
     if (judgement.deferred.length > 0) logSchemaFailures(judgement, log)
     const { tenant, account, device } = claims
     const { events, refused } = judgement
-    const streams = batch.streams.filter(({ id }) => STREAM_ID.test(id))
-    const clockEvidence = batch.clock === undefined ? {} : { clock: batch.clock }
     const owner = { tenant, account, device, receivedAtMs: nowMs }
     const hold = await isOnHold(claims)
     const result = await commit({ ...owner, streams, events, refused, hold, ...clockEvidence })
@@ -71,6 +66,25 @@ export function createAcceptBatch(deps: AcceptBatchDeps): AcceptBatch {
     })
     return reply
   }
+
+  return (batch, claims) => judgeBatch(batch, claims, deps).then((judged) => accept(judged, claims))
+}
+
+/** What is left of a batch once it is judged. */
+interface Judged extends Pick<WireBatch, 'streams'> {
+  readonly judgement: Judgement
+  readonly clockEvidence: Pick<AcceptRequest, 'clock'>
+  readonly nowMs: number
+}
+
+async function judgeBatch(batch: WireBatch, claims: Claims, deps: AcceptBatchDeps): Promise<Judged> {
+  const { meters, limits, clock, tracer } = deps
+  const nowMs = clock()
+  const judgement = await inSpan(tracer, 'metertap.judge', 'internal', () =>
+    judge(batch, { claims, meters, limits, nowMs }),
+  )
+  const streams = batch.streams.filter(({ id }) => STREAM_ID.test(id))
+  return { judgement, streams, clockEvidence: batch.clock === undefined ? {} : { clock: batch.clock }, nowMs }
 }
 
 function createCommit(deps: AcceptBatchDeps): (request: AcceptRequest) => Promise<AcceptResult> {

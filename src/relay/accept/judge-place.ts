@@ -20,34 +20,38 @@ export function recordedByStream(reports: readonly StreamReport[]): ReadonlyMap<
 }
 
 /**
- * The place of a segment's event number `index`, or why it has none.
+ * What gives a segment's event number `index` its place, or says why it has none. What is the same for all of the
+ * segment's events is looked at once.
  * A rejection for a bad `first` echoes that value for each event: `first + index` could name a good event of the stream.
  */
-export function judgePlace(
+export function createPlaces(
   segment: { readonly stream: unknown; readonly first: unknown },
-  index: number,
   recorded: ReadonlyMap<string, number>,
-): StreamSeq | Rejection {
+): (index: number) => StreamSeq | Rejection {
   const { stream, first } = segment
   const isNumber = typeof first === 'number' && Number.isFinite(first)
   const isSequence = isNumber && Number.isSafeInteger(first) && first >= 0
-  const seq = isSequence ? first + index : isNumber ? first : -1
+  const seqOf = (index: number): number => (isSequence ? first + index : isNumber ? first : -1)
   if (typeof stream !== 'string' || !STREAM_ID.test(stream)) {
     const echo = typeof stream === 'string' ? stream.slice(0, MAX_ECHO) : ''
-    return { stream: echo, seq, code: 'bad_stream', detail: 'The stream must be a UUID in lower case.' }
+    const bad = { stream: echo, code: 'bad_stream', detail: 'The stream must be a UUID in lower case.' }
+    return (index) => ({ ...bad, seq: seqOf(index) })
   }
   const count = recorded.get(stream)
   if (count === undefined) {
     const detail = 'The batch has no report of this stream: name it in "streams".'
-    return { stream, seq, code: 'unknown_stream', detail }
+    return (index) => ({ stream, seq: seqOf(index), code: 'unknown_stream', detail })
   }
-  if (!isSequence || !Number.isSafeInteger(seq)) {
-    const detail = 'A sequence number is a whole number from 0 to 2^53 − 1.'
-    return { stream, seq, code: 'bad_sequence', detail }
+  return (index) => {
+    const seq = seqOf(index)
+    if (!isSequence || !Number.isSafeInteger(seq)) {
+      const detail = 'A sequence number is a whole number from 0 to 2^53 − 1.'
+      return { stream, seq, code: 'bad_sequence', detail }
+    }
+    if (seq >= count) {
+      const detail = `The stream's report gives out numbers below ${count} only: raise "recorded" first.`
+      return { stream, seq, code: 'sequence_beyond_recorded', detail }
+    }
+    return { stream, seq }
   }
-  if (seq >= count) {
-    const detail = `The stream's report gives out numbers below ${count} only: raise "recorded" first.`
-    return { stream, seq, code: 'sequence_beyond_recorded', detail }
-  }
-  return { stream, seq }
 }

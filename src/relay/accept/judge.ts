@@ -3,7 +3,7 @@ import type { Rejection, WireBatch } from '../../wire/contract.ts'
 import type { Claims } from '../claims.ts'
 import type { AcceptableEvent } from '../store/contract.ts'
 import { type EventLimits, judgeEvent, type Verdict } from './judge-event.ts'
-import { judgePlace, recordedByStream, type StreamSeq } from './judge-place.ts'
+import { createPlaces, recordedByStream, type StreamSeq } from './judge-place.ts'
 
 export interface JudgeContext {
   readonly claims: Claims
@@ -39,8 +39,9 @@ export async function judge(batch: WireBatch, context: JudgeContext): Promise<Ju
   const judgement: Judgement = { events: [], rejected: [], refused: [], deferred: [] }
   for (const segment of batch.segments) {
     const { events } = segment
+    const placeOf = createPlaces(segment, recorded)
     for (let index = 0; index < events.length; index++) {
-      const place = judgePlace(segment, index, recorded)
+      const place = placeOf(index)
       if ('code' in place) {
         judgement.rejected.push(place)
         continue
