@@ -65,7 +65,10 @@ export function createStage(deps: StageDeps): Hono {
   return app
 }
 
-/** Asks the relay, then Zuora's stand-in; the browser has looked into its outbox before. */
+/**
+ * Asks the relay, then Zuora's stand-in; the browser has looked into its outbox before. Streams that the relay knew when
+ * the stage began are left out: they are an earlier run's, with a stand-in that has forgotten them.
+ */
 function createLook({ host, adminKey, zuora }: StageDeps): (streams: z.infer<typeof outbox>) => Promise<Verdict> {
   const countBilled = createBilledCounter(zuora.ledger)
   const relay = new Map<string, RelayStream>()
@@ -80,10 +83,13 @@ function createLook({ host, adminKey, zuora }: StageDeps): (streams: z.infer<typ
       return false
     }
   }
+  const earlier = askRelay().then(() => new Set(relay.keys()))
   return async (streams) => {
+    const before = await earlier
     const isRelayKnown = await askRelay()
     const doubles = METER_ROUTES.map(({ meter }) => zuora.ledger.totals(meterIdOf(meter.name)).duplicates)
     const doubled = doubles.reduce((sum, each) => sum + each, 0)
-    return judge({ outbox: streams, relay, isRelayKnown, countBilled, doubled })
+    const ours = streams.filter(({ id }) => !before.has(id))
+    return judge({ outbox: ours, relay, isRelayKnown, countBilled, doubled })
   }
 }

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Stage, startStage } from '../../demo/stage/start-stage.ts'
@@ -105,6 +108,43 @@ describe('the stage', () => {
       .poll(() => page.textContent('#message'), WAIT)
       .toMatch(/^invalid_data: Meter "exports" .*format.*quantity/)
     expect(await verdict()).toMatch(/^0 recorded/)
+  })
+
+  it('holds nothing against an earlier run with the same database, whose bill is forgotten', async () => {
+    const dataFolder = await mkdtemp(join(tmpdir(), 'metertap-stage-'))
+    const profile = await browser.newContext()
+    try {
+      let port = 0
+      for (let runs = 0; runs < 2; runs++) {
+        const run = await startStage({ dataFolder, port })
+        port = Number(new URL(run.pageUrl).port)
+        const visitor = await profile.newPage()
+        await visitor.goto(run.pageUrl)
+        await visitor.click('[data-user=ada]')
+        await visitor.waitForSelector('#stage:not([hidden])')
+        await visitor.click('#save-copy')
+        await expect
+          .poll(() => visitor.textContent('#verdict'), WAIT)
+          .toBe('1 recorded = 1 billed + 0 waiting · 0 doubled · 0 missing')
+        await expect.poll(() => visitor.textContent('#bill-state'), WAIT).toBe('all billed')
+        await visitor.close()
+        await run.close()
+      }
+    } finally {
+      await profile.close()
+      await rm(dataFolder, { recursive: true, force: true, maxRetries: 5 })
+    }
+  })
+
+  it('opens frames instead of the tabs that a browser takes for pop-ups', async () => {
+    await page.evaluate(() => {
+      const open = window.open.bind(window)
+      let opened = 0
+      window.open = (...args) => (opened++ === 0 ? open(...args) : null)
+    })
+    await page.click('#open-tabs')
+    await expect.poll(() => page.locator('#robots iframe').count(), WAIT).toBe(TABS - 1)
+    await everythingIsBilled(TABS * EXPORTS_PER_TAB)
   })
 
   it('starts a killed relay by itself, after its time', async () => {

@@ -26,7 +26,8 @@ export function createUsage({ relay, outbox }: SessionInfo, { account }: SignedI
     token: backEnd.usageToken,
     flushIntervalMs: FLUSH_INTERVAL_MS,
   })
-  const own = createOwnCounts(localStorage, `${outbox}/${account}`, crypto.randomUUID())
+  // The relay's port is new with every run of the demo, and so is what Zuora's stand-in knows.
+  const own = createOwnCounts(localStorage, `${relay}/${outbox}/${account}`, crypto.randomUUID())
   const counted = (receipt: Receipt, meter: string, quantity: number): Receipt => {
     if (!receipt.error) own.add(meter, quantity)
     return receipt
