@@ -35,7 +35,8 @@ function expectSmall(pictures: ReadonlyMap<string, { bytes: number; width: numbe
 }
 
 it('the README’s pictures are taken of the real thing, each of them, and small', { timeout: 240_000 }, async () => {
-  const stage = await startStage()
+  // Dead until it is started: a busy machine takes its time.
+  const stage = await startStage({ restartAfterMs: 120_000 })
   const folder = await mkdtemp(join(tmpdir(), 'metertap-shots-'))
   onTestFinished(async () => {
     await stage.close()

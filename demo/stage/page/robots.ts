@@ -13,5 +13,6 @@ export function openRobots(): string {
     byId('robots').append(element)
   }
   if (tabs === TABS) return `${TABS} tabs work by themselves: each records 200 exports, one of all tabs sends.`
-  return `${tabs} tabs and ${TABS - tabs} frames work by themselves: your browser took the others for pop-ups.`
+  const some = tabs === 1 ? '1 tab' : `${tabs} tabs`
+  return `${some} and ${TABS - tabs} frames work by themselves: your browser took the others for pop-ups.`
 }
