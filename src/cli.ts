@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { randomBytes } from 'node:crypto'
 import { main } from './relay/cli/main.ts'
 import { VERSION } from './relay/version.ts'
 
@@ -10,6 +11,8 @@ await main({
   fetch,
   environment: process.env,
   errStream: process.stderr,
+  loadEnvironment: (file) => process.loadEnvFile(file),
+  createSecret: () => randomBytes(32).toString('base64url'),
   writeOut: (text) => process.stdout.write(text),
   writeErr: (text) => process.stderr.write(text),
   onSignal: (handler) => {

@@ -1,8 +1,13 @@
 import { parseArgs } from 'node:util'
 
+import { FRAMEWORKS, type Framework } from './init/contract.ts'
+
 export type LogFormat = 'plain' | 'json'
 
-export type Command =
+/** What was asked for, and a file with variables that it is to have. */
+export type Command = Asked & { readonly envFile?: string }
+
+type Asked =
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
   | {
@@ -20,48 +25,13 @@ export type Command =
   /** Without a file: the store of the configuration. */
   | { readonly kind: 'verify'; readonly config: string; readonly file: string | undefined }
   | { readonly kind: 'migrate'; readonly config: string }
+  | { readonly kind: 'init'; readonly framework: Framework; readonly isDryRun: boolean }
+  | { readonly kind: 'dev-upstream'; readonly config: string }
   | { readonly kind: 'explain'; readonly code: string | undefined }
   /** From a SQLite file to PostgreSQL; without an address: METERTAP_POSTGRES_URL. */
   | { readonly kind: 'copy'; readonly from: string; readonly to: string | undefined; readonly schema: string }
   /** The command line cannot be understood; `problem` says why. */
   | { readonly kind: 'misuse'; readonly problem: string }
-
-export const HELP = `metertap: billable usage from browsers, delivered once
-
-Usage
-  metertap relay [--config relay.config.ts] [--port 8787] [--admin-port 8788] [--log plain|json] [--workers 1]
-  metertap relay check [--config relay.config.ts]
-  metertap relay backup FILE [--config relay.config.ts]
-  metertap relay verify [FILE] [--config relay.config.ts]
-  metertap relay migrate [--config relay.config.ts]
-  metertap relay copy --from sqlite:FILE --to postgres[://…] [--schema metertap]
-  metertap meters [--config relay.config.ts]
-  metertap explain [CODE]
-
-Commands
-  relay            Run the relay: it takes usage from agents and forwards it to Zuora Mediation.
-  relay check      Test the configuration, the store's folder, the upstream's credentials and the session issuers'
-                   keys. Sends no event.
-  relay backup     Copy the relay's store to a new file, while the relay works on. The copy holds all secrets.
-  relay verify     Check the store, or a backup's FILE: every event that was taken is there once, and the counts agree.
-  relay migrate    Bring a PostgreSQL store to this version, before relays of this version start.
-  relay copy       Move a stopped relay's SQLite store into an empty PostgreSQL database. What was interrupted goes on
-                   when it is started again. Without an address it is METERTAP_POSTGRES_URL.
-  meters           Print, for each meter, what to set up in Zuora: the event definition and the Deduplicator.
-  explain          Say what an error code means and what to do; without CODE, list them all.
-
-Options
-  -c, --config     File whose default export is the configuration (.ts, .mts, .js, .mjs). Default relay.config.ts.
-  -p, --port       Port to listen on; overrides listen.port. 0 takes a free one.
-      --admin-port Port of the operator's API; overrides admin.listen.port. 0 takes a free one.
-      --workers    So many relay processes on one port, for the cores of a machine. Needs a PostgreSQL store. Default 1.
-      --log        plain (default) or json: one line or one JSON object per log entry, on standard error.
-  -h, --help       Show this text.
-  -v, --version    Show the version.
-
-Signals
-  SIGTERM, SIGINT  Finish what is open, then exit with 0. A second one exits at once.
-`
 
 interface Values {
   readonly config: string
@@ -72,6 +42,8 @@ interface Values {
   readonly to?: string | undefined
   readonly schema: string
   readonly log: string
+  readonly framework: string
+  readonly 'dry-run'?: boolean | undefined
 }
 
 /** Reads the command line (without node and script). Pure. */
@@ -89,13 +61,17 @@ export function parseCommand(argv: readonly string[]): Command {
         to: { type: 'string' },
         schema: { type: 'string', default: 'metertap' },
         log: { type: 'string', default: 'plain' },
+        'env-file': { type: 'string', short: 'e' },
+        framework: { type: 'string', default: 'vanilla' },
+        'dry-run': { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean', short: 'v' },
       },
     })
     if (values.help) return { kind: 'help' }
     if (values.version) return { kind: 'version' }
-    return commandOf(positionals, values)
+    const envFile = values['env-file']
+    return { ...commandOf(positionals, values), ...(envFile === undefined ? {} : { envFile }) }
   } catch (error) {
     return misuse((error as Error).message)
   }
@@ -105,6 +81,8 @@ function commandOf([name, ...rest]: readonly string[], values: Values): Command 
   const { config } = values
   if (name === undefined) return misuse('A command is missing.')
   if (name === 'meters') return rest.length === 0 ? { kind: 'meters', config } : tooMany(rest[0])
+  if (name === 'init') return rest.length === 0 ? initCommand(values) : tooMany(rest[0])
+  if (name === 'dev-upstream') return rest.length === 0 ? { kind: name, config } : tooMany(rest[0])
   if (name === 'explain') return rest.length < 2 ? { kind: 'explain', code: rest[0] } : tooMany(rest[1])
   if (name !== 'relay') return misuse(`There is no command "${name}".`)
   if (rest.length === 0) return relayCommand(values)
@@ -128,6 +106,12 @@ function copyCommand({ from = '', to = '', schema }: Values): Command {
     return misuse('--to takes postgres://…, or postgres for METERTAP_POSTGRES_URL.')
   if (!/^[a-z_][a-z0-9_]{0,39}$/.test(schema)) return misuse('--schema takes small letters, digits and _.')
   return { kind: 'copy', from: from.slice('sqlite:'.length), to: to.includes(':') ? to : undefined, schema }
+}
+
+function initCommand({ framework, 'dry-run': isDryRun = false }: Values): Command {
+  const known = FRAMEWORKS.find((each) => each === framework)
+  if (known === undefined) return misuse(`--framework takes ${FRAMEWORKS.join(', ')}.`)
+  return { kind: 'init', framework: known, isDryRun }
 }
 
 function relayCommand({ config, port, 'admin-port': adminPort, log, workers }: Values): Command {

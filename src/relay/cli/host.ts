@@ -8,6 +8,10 @@ export interface CliHost {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Where progress is shown. */
   readonly errStream: NodeJS.WritableStream
+  /** Adds a file's variables to the environment; those that are set stay. Throws when it cannot be read. */
+  loadEnvironment(file: string): void
+  /** 32 random bytes as text, another each time. */
+  createSecret(): string
   writeOut(text: string): void
   writeErr(text: string): void
   onSignal(handler: (signal: string) => void): void

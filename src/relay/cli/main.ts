@@ -1,10 +1,13 @@
 import { MetertapError } from '../../wire/errors.ts'
 import { describeError } from '../describe-error.ts'
-import { HELP, parseCommand } from './args.ts'
+import { parseCommand } from './args.ts'
 import { checkRelay } from './check-relay.ts'
 import { copyStore } from './copy-store.ts'
+import { runDevUpstream } from './dev-upstream.ts'
 import { allCodes, explain } from './explain/explain.ts'
+import { HELP } from './help.ts'
 import type { CliHost } from './host.ts'
+import { initProject } from './init/init-project.ts'
 import { printMeters } from './print-meters.ts'
 import { runWorkers } from './run-workers.ts'
 import { backUpStore, migrate, verify } from './store-files.ts'
@@ -19,7 +22,10 @@ export async function main(host: CliHost): Promise<void> {
     host.exit(2)
   } else {
     try {
-      if (command.kind === 'relay') await runWorkers(command, host)
+      if (command.envFile !== undefined) loadVariables(command.envFile, host)
+      if (command.kind === 'init') await initProject(command, host)
+      else if (command.kind === 'dev-upstream') await runDevUpstream(command.config, host)
+      else if (command.kind === 'relay') await runWorkers(command, host)
       else if (command.kind === 'explain') explainCode(command.code, host)
       else if (command.kind === 'check') host.exit((await checkRelay(command.config, host)) ? 0 : 1)
       else if (command.kind === 'backup') await backUpStore(command, host)
@@ -31,6 +37,15 @@ export async function main(host: CliHost): Promise<void> {
       host.writeErr(`${error instanceof MetertapError ? readable(error) : describeError(error)}\n`)
       host.exit(1)
     }
+  }
+}
+
+function loadVariables(file: string, host: CliHost): void {
+  try {
+    host.loadEnvironment(file)
+  } catch (error) {
+    const message = `--env-file: ${file} cannot be read. \`npx metertap init\` writes one, .env.relay.`
+    throw new MetertapError('bad_option', message, {}, error)
   }
 }
 

@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import packageJson from '../../../package.json' with { type: 'json' }
-import { HELP, parseCommand } from '../../../src/relay/cli/args.ts'
+import { parseCommand } from '../../../src/relay/cli/args.ts'
+import { HELP } from '../../../src/relay/cli/help.ts'
 import type { Block } from './blocks.ts'
 
 /** Programs of the reader's machine whose options are not this project's to check. */
