@@ -323,7 +323,7 @@ describe('the command line', () => {
   test('--help and --version', async () => {
     const help = run(['--help'])
     expect(await help.exit).toBe(0)
-    expect(help.output.out).toMatch(/^metertap: .*\n\nUsage\n {2}metertap relay \[--config/)
+    expect(help.output.out).toMatch(/^metertap: .*\n\nUsage\n {2}metertap init \[--framework/)
     const version = run(['--version'])
     expect(await version.exit).toBe(0)
     expect(version.output.out).toBe(`${packageJson.version}\n`)

@@ -61,7 +61,7 @@ export function parseCommand(argv: readonly string[]): Command {
         to: { type: 'string' },
         schema: { type: 'string', default: 'metertap' },
         log: { type: 'string', default: 'plain' },
-        'env-file': { type: 'string', short: 'e' },
+        env: { type: 'string', short: 'e' },
         framework: { type: 'string', default: 'vanilla' },
         'dry-run': { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
@@ -70,7 +70,7 @@ export function parseCommand(argv: readonly string[]): Command {
     })
     if (values.help) return { kind: 'help' }
     if (values.version) return { kind: 'version' }
-    const envFile = values['env-file']
+    const envFile = values.env
     return { ...commandOf(positionals, values), ...(envFile === undefined ? {} : { envFile }) }
   } catch (error) {
     return misuse((error as Error).message)

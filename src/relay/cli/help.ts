@@ -30,7 +30,7 @@ Commands
 
 Options
   -c, --config     File whose default export is the configuration (.ts, .mts, .js, .mjs). Default relay.config.ts.
-  -e, --env-file   File with variables, NAME=value in each line, such as .env.relay; variables that are set already win.
+  -e, --env        File with variables, NAME=value in each line, such as .env.relay; variables that are set already win.
   -p, --port       Port to listen on; overrides listen.port. 0 takes a free one.
       --admin-port Port of the operator's API; overrides admin.listen.port. 0 takes a free one.
       --workers    So many relay processes on one port, for the cores of a machine. Needs a PostgreSQL store. Default 1.

@@ -44,7 +44,7 @@ function loadVariables(file: string, host: CliHost): void {
   try {
     host.loadEnvironment(file)
   } catch (error) {
-    const message = `--env-file: ${file} cannot be read. \`npx metertap init\` writes one, .env.relay.`
+    const message = `--env: ${file} cannot be read. \`npx metertap init\` writes one, .env.relay.`
     throw new MetertapError('bad_option', message, {}, error)
   }
 }
