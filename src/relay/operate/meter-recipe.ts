@@ -29,7 +29,7 @@ const JSON_TYPES: Readonly<Record<string, DefinedField['type']>> = {
 }
 
 /** The fields of a route in order, with the types that the relay sends. */
-function definedFields({ meter, upstream }: MeterRoute): DefinedField[] {
+export function definedFields({ meter, upstream }: MeterRoute): DefinedField[] {
   const schema = jsonSchemaOf(meter.schema)
   return Object.entries(upstream.fields).map(([name, source]) => ({
     name,

@@ -57,10 +57,6 @@ async function follow(block: Block, walk: Walk): Promise<void> {
   else if (language === 'sh' && title) {
     walk.terminals.push(openTerminal(title, here(block.code, walk), walk.folder))
   } else if (title !== undefined && language !== 'text') writeShown(block, title, walk)
-  // Written by a command, and perhaps not shown.
-  for (const file of ['.env.relay', 'relay.config.ts'].map((name) => join(walk.folder, name))) {
-    if (existsSync(file)) writeFileSync(file, here(readFileSync(file, 'utf8'), walk))
-  }
 }
 
 /** A text of the page with the ports that are here; one that has them already stays as it is. */
@@ -82,6 +78,11 @@ async function command(block: Block, walk: Walk): Promise<void> {
   const lines = stdout.trimEnd().split('\n')
   walk.folder = lines.pop() ?? walk.folder
   walk.said = lines.join('\n').trim()
+  // What it has written and the page may not show; not later, when terminals read it.
+  for (const file of ['.env.relay', 'relay.config.ts'].map((name) => join(walk.folder, name))) {
+    if (walk.terminals.length > 0 || !existsSync(file)) continue
+    writeFileSync(file, here(readFileSync(file, 'utf8'), walk))
+  }
 }
 
 function withOwnPackages(code: string, tarball: string): string {
