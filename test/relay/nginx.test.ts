@@ -1,4 +1,5 @@
-import { request } from 'node:http'
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
 import * as z from 'zod'
@@ -146,6 +147,20 @@ describe.skipIf(!program)(TITLE, () => {
   test('passes over a relay that is gone', async () => {
     const { send } = await openFront({}, ['127.0.0.1:9'])
     for (let n = 1; n <= 6; n++) expect((await send(batchOf(Array(n).fill(goodEvent())))).status).toBe(200)
+  })
+
+  test('passes over a relay that is stopping, and hands its 503 on where there is no other', async () => {
+    const stopping = createServer((_, answer) => answer.writeHead(503, { 'retry-after': '7' }).end())
+    await new Promise<void>((resolve) => stopping.listen(0, '127.0.0.1', resolve))
+    opened.defer(() => new Promise<void>((resolve) => stopping.close(() => resolve())))
+    opened.defer(async () => stopping.closeAllConnections())
+    const place = `127.0.0.1:${(stopping.address() as AddressInfo).port}`
+    const { send } = await openFront({}, [place])
+    for (let n = 1; n <= 6; n++) expect((await send(batchOf(Array(n).fill(goodEvent())))).status).toBe(200)
+    const alone = await startNginx(program as string, [place])
+    opened.defer(() => alone.close())
+    const answer = await askHttp(`${alone.url}/v1/events`, { method: 'POST', body: '{}' })
+    expect([answer.status, answer.all('retry-after')]).toEqual([503, ['7']])
   })
 
   test('has nothing of the operator, and nothing else', async () => {
