@@ -35,7 +35,7 @@ export class Budget {
     const { settings, storedBytes, comingBytes } = this.#options
     const { maxOutboxBytes } = settings
     if (settings.overflow !== 'reject-new' || storedBytes() + comingBytes() + bytes <= maxOutboxBytes) return
-    const text = `The outbox holds its ${maxOutboxBytes} bytes: the event was not recorded. Events leave once the relay is reached; or raise maxOutboxBytes.`
+    const text = `The outbox holds its ${maxOutboxBytes} bytes. Events leave once the relay is reached; or raise maxOutboxBytes.`
     throw new MetertapError('outbox_full', text, { maxOutboxBytes })
   }
 

@@ -9,7 +9,7 @@ export interface LoaderOptions<T> extends BackoffOptions {
 }
 
 const NOT_LOADED =
-  'The code that sends could not be loaded; events are stored, and it is tried again. Is its file served, and allowed by the page’s Content-Security-Policy?'
+  'More of the agent’s code could not be loaded; it is tried again. Is its file served, and allowed by the Content-Security-Policy?'
 
 /** Fetches code that is not needed to record, again and again if need be. */
 export class Loader<T> implements Later<T> {

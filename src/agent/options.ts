@@ -100,16 +100,14 @@ export function refuse(text: string, who: string = 'createAgent'): never {
 /** @throws MetertapError `bad_option` */
 export function relayOrigin(relay: unknown, who?: string): string {
   const url = typeof relay === 'string' && URL.canParse(relay) ? new URL(relay) : undefined
-  if (!url || !/^https?:$/.test(url.protocol))
-    refuse('relay must be the relay’s address, such as https://usage.acme.com.', who)
+  if (!url || !/^https?:$/.test(url.protocol)) refuse('relay must be an address, such as https://usage.acme.com.', who)
   if (url.username || url.password || url.search || url.hash)
     refuse('relay must not hold a user name, a query or a fragment.', who)
   return url.href.replace(/\/+$/, '')
 }
 
 function meterMap(meters: unknown): ReadonlyMap<string, Meter> {
-  if (!Array.isArray(meters) || meters.length === 0)
-    refuse('meters must list at least one meter made by defineMeter().')
+  if (!Array.isArray(meters) || meters.length === 0) refuse('meters must be made by defineMeter(), one at least.')
   const map = new Map<string, Meter>()
   for (const meter of meters as Meter[]) {
     if (typeof meter?.schema?.['~standard']?.validate !== 'function') refuse('meters must be made by defineMeter().')
@@ -154,7 +152,7 @@ export function readRecordingOptions(options: RecordingOptions): RecordingSettin
  * @throws MetertapError `bad_option` naming the option and what it should be.
  */
 export function readOptions(options: AgentOptions): Settings {
-  if (typeof options?.token !== 'function') refuse('token must be a function that gives a token or a promise of one.')
+  if (typeof options?.token !== 'function') refuse('token must be a function that gives a token.')
   const { token } = options
   const recording = readRecordingOptions({ ...options })
   return { ...filledIn(options, SENDING_DEFAULTS), ...recording, token, relay: relayOrigin(options.relay) }

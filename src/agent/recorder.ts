@@ -52,7 +52,7 @@ export class Recorder {
   }
 
   #check(meter: Meter): void {
-    if (this.#closed) throw new MetertapError('closed', 'The agent is closed. Make a new one with createAgent().')
+    if (this.#closed) throw new MetertapError('closed', 'The agent is closed. Create a new agent.')
     if (!meter || this.#options.settings.meters.get(meter.name) !== meter) throw unknownMeter(meter)
   }
 
@@ -98,17 +98,17 @@ function nameOf(meter: Meter): string {
 }
 
 function unknownMeter(meter: Meter): MetertapError {
-  const text = `Meter "${nameOf(meter)}" is not one of this agent's. Add the meter made by defineMeter() to createAgent({ meters }).`
+  const text = `Meter "${nameOf(meter)}" is not one of this agent's. Add it to createAgent({ meters }).`
   return new MetertapError('unknown_meter', text, { meter: nameOf(meter) })
 }
 
 function noKeyForSums(meter: Meter): MetertapError {
-  const text = `Meter "${meter.name}" adds events up, so a single one cannot have an idempotencyKey.`
+  const text = `Meter "${meter.name}" adds events up: none can have an idempotencyKey.`
   return new MetertapError('bad_idempotency_key', text, { meter: meter.name })
 }
 
 function thrownByData(meter: Meter, cause: unknown): MetertapError {
   const name = (cause as Error)?.name ?? typeof cause
-  const text = `Meter "${nameOf(meter)}": reading the data or its schema threw a ${name}. The event was not recorded.`
+  const text = `Meter "${nameOf(meter)}": reading the data or its schema threw a ${name}.`
   return new MetertapError('invalid_data', text, { meter: nameOf(meter) }, cause)
 }

@@ -7,11 +7,11 @@ function checkAggregate(name: string, { windowMs, sum, by = [] }: Aggregate): vo
     throw new MetertapError('bad_option', `Meter "${name}": ${text}`, { name })
   }
   if (!Number.isSafeInteger(windowMs) || windowMs < 1_000 || windowMs > 86_400_000) {
-    refuse('aggregate.windowMs must be a whole number of milliseconds from 1,000 to 86,400,000.')
+    refuse('aggregate.windowMs must be whole ms from 1,000 to 86,400,000.')
   }
   const fields = Array.isArray(sum) && Array.isArray(by) && sum.length > 0 ? [...sum, ...by] : [undefined]
   if (fields.some((field) => typeof field !== 'string')) {
-    refuse('aggregate.sum and aggregate.by must be lists of field names, sum with one at least.')
+    refuse('aggregate.sum (not empty) and aggregate.by must list field names.')
   }
   if (new Set(fields).size < fields.length) refuse('aggregate names a field twice.')
 }
@@ -30,11 +30,11 @@ export function defineMeter<const Name extends string, Schema extends StandardSc
   options: MeterOptions = {},
 ): Meter<Name, Schema> {
   if (!METER_NAME.test(name)) {
-    const text = `Meter name ${JSON.stringify(name)} cannot be used. Start with a letter; then letters, digits, _ . or -, 64 at most.`
+    const text = `Meter name ${JSON.stringify(name)} must start with a letter, then letters, digits, _ . or -, 64 at most.`
     throw new MetertapError('bad_option', text, { name })
   }
   if (typeof schema?.['~standard']?.validate !== 'function') {
-    const text = `Meter "${name}" needs a Standard Schema, such as z.object({...}) of zod, valibot or arktype.`
+    const text = `Meter "${name}" needs a Standard Schema, such as z.object({…}).`
     throw new MetertapError('bad_option', text, { name })
   }
   const { durability = 'process' } = options

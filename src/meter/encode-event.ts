@@ -66,7 +66,7 @@ function checkJson(meter: string, data: unknown): void {
   const fault = faultOf(data, 0)
   if (!fault) return
   const path = `data${fault.path}`
-  const text = `Meter "${meter}": ${path} is ${fault.what}, which an event cannot hold. Convert it before record().`
+  const text = `Meter "${meter}": ${path} is ${fault.what}, which JSON cannot hold. Convert it before record().`
   throw new MetertapError('not_json', text, { meter, path })
 }
 
@@ -85,7 +85,7 @@ function passed(meter: Meter, data: unknown): unknown {
   if ('then' in result) {
     result.then(undefined, () => {})
     // zod tries a schema that threw once more asynchronously, so this can also mean that one threw.
-    const text = `Meter "${meter.name}" has a schema that is asynchronous, or throws, but record() is synchronous. Remove async refinements.`
+    const text = `Meter "${meter.name}" has a schema that is asynchronous, or throws. Remove async refinements: record() cannot wait.`
     throw new MetertapError('async_schema', text, { meter: meter.name })
   }
   if (!result.issues) return result.value
@@ -120,7 +120,7 @@ export interface SizeLimit {
 /** @throws MetertapError `bad_time` unless atMs is in whole milliseconds since 1970 and a Date can hold it. */
 export function checkTime(meter: Meter, atMs: number): void {
   if (Number.isSafeInteger(atMs) && atMs >= 0 && atMs <= MAX_TIME_MS) return
-  const text = `Meter "${meter.name}": the event's time is not a valid date. Give a Date, or whole milliseconds since 1970.`
+  const text = `Meter "${meter.name}": at must be a Date, or whole ms since 1970.`
   throw new MetertapError('bad_time', text, { meter: meter.name })
 }
 
@@ -157,6 +157,6 @@ export function checkSize(meter: Meter, text: string, { maxEventBytes, utf8Lengt
   // A UTF-16 unit becomes one to three bytes: most events need no exact count.
   const bytes = text.length * 3 <= maxEventBytes ? 0 : utf8Length(text)
   if (bytes <= maxEventBytes) return
-  const message = `Meter "${meter.name}": the event is ${bytes} bytes long, over the limit of ${maxEventBytes}. Send a reference instead of the content.`
+  const message = `Meter "${meter.name}": the event has ${bytes} bytes, ${maxEventBytes} at most. Send a reference, not the content.`
   throw new MetertapError('event_too_large', message, { meter: meter.name, bytes, maxEventBytes })
 }

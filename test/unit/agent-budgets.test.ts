@@ -44,10 +44,10 @@ describe('budgets that no machine changes', () => {
     expect(modules.filter((path) => /src\/relay|node:|\/(hono|jose|pino|uuid)\//.test(path))).toEqual([])
     expect(modules.some((path) => path.endsWith('src/agent/sender.ts'))).toBe(true)
     // Before the first record(); the rest is fetched when there is something to send.
-    expect(firstBytes).toBeLessThanOrEqual(13_100)
+    expect(firstBytes).toBeLessThanOrEqual(12_900)
     // As long as nothing is wrong.
-    expect(usualBytes).toBeLessThanOrEqual(38_800)
-    expect(allBytes).toBeLessThanOrEqual(55_000)
+    expect(usualBytes).toBeLessThanOrEqual(38_600)
+    expect(allBytes).toBeLessThanOrEqual(54_900)
   })
 
   test('what a page loads first records and stores: it holds nothing that sends', async () => {

@@ -7,9 +7,9 @@ export function checkGroup(
   known: StreamHead | undefined,
 ): void {
   if ([known ?? head, ...rollups].some(({ accountTag }) => accountTag !== head.accountTag)) {
-    throw new MetertapError('internal', 'A stream keeps one account tag. Open a new stream for another account.')
+    throw new MetertapError('internal', 'A stream keeps one account tag.')
   }
   if ([...segments, ...rollups, ...hidden].some(({ stream }) => stream !== head.stream)) {
-    throw new MetertapError('internal', 'A group holds segments of one stream, the one its head names.')
+    throw new MetertapError('internal', 'A group’s segments are its head’s.')
   }
 }

@@ -14,7 +14,7 @@ export function asOutboxError(error: unknown): unknown {
   if (error.name !== 'QuotaExceededError') return unavailable(error.message || error.name, error)
   return new MetertapError(
     'outbox_full',
-    'The browser grants this site no more storage, so usage cannot be kept. Free storage or let the outbox drain.',
+    'The browser grants this site no more storage. Free some, or let the outbox drain.',
     { cause: error.name },
     error,
   )
@@ -23,7 +23,7 @@ export function asOutboxError(error: unknown): unknown {
 export function unavailable(reason: string, cause?: unknown): MetertapError {
   return new MetertapError(
     'outbox_unavailable',
-    `The outbox in IndexedDB cannot be used: ${reason} Usage can be kept in memory only.`,
+    `The outbox in IndexedDB cannot be used: ${reason}`,
     { cause: nameOf(cause) },
     cause,
   )

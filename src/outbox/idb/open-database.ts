@@ -18,8 +18,8 @@ const MAX_OPEN_MS = 10_000
 /** A tab with an older version of the database closes it when it is told to; a frozen one cannot be told. */
 const MAX_BLOCKED_MS = 3_000
 
-const SILENT = 'the browser did not answer for 10 seconds. Reloading the page, or restarting the browser, helps.'
-const BLOCKED = 'another tab holds an older version of it open and must be closed or reloaded.'
+const SILENT = 'the browser did not answer for 10 seconds. Reload the page, or restart the browser.'
+const BLOCKED = 'another tab holds an older version open. Close or reload it.'
 
 /** Opens the database over the given factory: bare, since the write path needs no more. */
 export async function openDatabase({ factory, name, lost, setTimer }: OpenDatabaseOptions): Promise<IDBDatabase> {
@@ -65,12 +65,12 @@ function openRequest(factory: IDBFactory, name: string): IDBOpenDBRequest {
   try {
     return factory.open(name, SCHEMA_VERSION)
   } catch (error) {
-    throw unavailable('this page may not use it (storage is blocked, or its origin is opaque).', error)
+    throw unavailable('storage is blocked, or the page’s origin is opaque.', error)
   }
 }
 
 function openFailure(error: DOMException | null): string {
-  if (error?.name === 'VersionError') return 'a newer version of this software has upgraded it; reload the page.'
+  if (error?.name === 'VersionError') return 'a newer version has upgraded it. Reload the page.'
   if (error?.name === 'QuotaExceededError') return 'the browser grants this site no storage.'
   return `opening it failed (${error?.name ?? 'no reason given'}).`
 }
