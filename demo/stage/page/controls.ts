@@ -63,7 +63,7 @@ export function showStage({ isCut, relay, mood, console }: StageLook): void {
   const seconds = Math.max(0, Math.ceil((restart - Date.now()) / 1_000))
   setText(
     'kill-relay',
-    isDead ? `Start the relay (by itself in ${seconds} s)` : `Kill the relay (kill -9 ${relay.pid})`,
+    isDead ? `Start the relay (or wait ${seconds} s)` : `Kill the relay (kill -9 ${relay.pid})`,
   )
   byId('kill-relay').classList.toggle('dead', isDead)
   const select = byId<HTMLSelectElement>('mood')
