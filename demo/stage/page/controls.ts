@@ -61,10 +61,7 @@ export function showStage({ isCut, relay, mood, console }: StageLook): void {
   const isDead = relay.pid === undefined
   const restart = relay.nextStartAtMs ?? Date.now()
   const seconds = Math.max(0, Math.ceil((restart - Date.now()) / 1_000))
-  setText(
-    'kill-relay',
-    isDead ? `Start the relay (or wait ${seconds} s)` : `Kill the relay (kill -9 ${relay.pid})`,
-  )
+  setText('kill-relay', isDead ? `Start the relay (or wait ${seconds} s)` : `Kill the relay (kill -9 ${relay.pid})`)
   byId('kill-relay').classList.toggle('dead', isDead)
   const select = byId<HTMLSelectElement>('mood')
   if (document.activeElement !== select) select.value = mood
