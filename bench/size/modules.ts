@@ -45,7 +45,7 @@ export async function bundleEntry(file: string, { platform, external = [] }: Bun
     outdir: 'out',
     metafile: true,
     write: false,
-    logLevel: 'error',
+    logLevel: 'silent',
   })
   const entry = Object.entries(metafile.outputs).find(([, output]) => output.entryPoint !== undefined)?.[0] ?? ''
   const first = loadedFirst(metafile.outputs, entry)

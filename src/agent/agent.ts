@@ -4,6 +4,7 @@ import type { PauseReason } from '../schedule/contract.ts'
 import type { Receipt } from './receipt.ts'
 import type { AgentEvents, AgentStats } from './stats.ts'
 
+/** What record() takes besides the data. */
 export interface RecordOptions {
   /** When the usage happened, if not now: a Date, or ms since 1970. */
   readonly at?: Date | number
@@ -18,7 +19,9 @@ export interface RecordOptions {
 export interface PurgeReceipt {
   /** Events that waited; the relay is told how many, under the reason 'purged'. */
   readonly events: number
+  /** Dead letters that were forgotten; the relay had seen and refused them. */
   readonly deadLetters: number
+  /** Whose events they were, as `account` of createAgent() says. */
   readonly accountTag: string
   /** ms since 1970. */
   readonly atMs: number
@@ -49,6 +52,7 @@ export interface Agent {
    * account go on too, and send its events: to stop them all, pause each.
    */
   pause(reason: PauseReason): void
+  /** Ends the pause of this reason. Sending goes on, at once, when no other is left. */
   resume(reason: PauseReason): void
   /**
    * Erases all that is kept of this account's events and was not delivered: what waits and what is dead. The number of

@@ -2,6 +2,7 @@ import { filledIn, refuse, relayOrigin, SENDING_DEFAULTS } from './options.ts'
 
 /** A token and whose it is. */
 export interface SignedIn {
+  /** The relay's token, as a page's `token` option gives it. */
   readonly token: string
   /** The tag that the account's pages give to createAgent(). */
   readonly account: string

@@ -13,6 +13,7 @@ import type { AgentOptions } from './options.ts'
 export interface ElectronMainOptions extends Omit<AgentOptions, 'token'> {
   /** Electron's own objects of these names. */
   readonly app: ElectronApp
+  /** Hears what the windows' pages record. */
   readonly ipcMain: ElectronIpcMain
   /** Sends when the machine wakes up or is unlocked, and before it sleeps. */
   readonly powerMonitor?: ElectronPowerMonitor

@@ -40,17 +40,21 @@ export interface AcceptedReceipt {
    * page or browser) or 'power' (a power cut too). Rejects with a MetertapError if it cannot be stored.
    */
   readonly durable: Promise<Durability>
+  /** Nothing was wrong with the call. */
   readonly error: undefined
 }
 
 /** An event that was refused, with the reason; it got no number. */
 export interface RefusedReceipt {
+  /** It has none. */
   readonly id: undefined
   /** Rejects with `error`. */
   readonly durable: Promise<never>
+  /** Why: its `code` is stable, its message says what to do. */
   readonly error: MetertapError
 }
 
+/** What record() gives back, at once: `error` tells the two apart. */
 export type Receipt = AcceptedReceipt | RefusedReceipt
 
 /** A class with getters, so that a receipt nobody reads costs two fields and no promise. */

@@ -5,6 +5,7 @@ import { syncTag } from './background-sync.ts'
 import { type DrainOutcome, drainOnce } from './drain.ts'
 import { type DrainOptions, type DrainSettings, readDrainOptions } from './drain-options.ts'
 
+/** What drainUsage() gives: a way to send at other moments. */
 export interface UsageDrain {
   /**
    * Sends what waits, now; for wakes that only the application knows. Give it to `event.waitUntil()`. Rejects when the

@@ -13,7 +13,9 @@ export interface AgentStats {
   readonly storing: number
   /** In the outbox, of all agents that share it, as of the last look (every append and settlement of this agent). */
   readonly waiting: number
+  /** Bytes of their JSON. */
   readonly waitingBytes: number
+  /** Events that the relay would not take, of all agents that share the outbox. */
   readonly deadLetters: number
   /** In the request under way. */
   readonly inFlight: number
@@ -23,11 +25,13 @@ export interface AgentStats {
   readonly requests: number
   /** Flushes by reason. */
   readonly flushes: Readonly<Partial<Record<FlushReason, number>>>
+  /** Why nothing is sent, the application's reasons and the agent's; empty when nothing stands against it. */
   readonly pausedBy: readonly PauseReason[]
   /** True when this agent is the one that sends. */
   readonly sender: boolean
   /** What a plain event survives here; undefined until the outbox is open. */
   readonly durability: Durability | undefined
+  /** What went wrong last, and when (`atMs`, ms since 1970). It stays when it is over. Undefined: nothing has. */
   readonly lastTrouble: { readonly code: string; readonly detail: string; readonly atMs: number } | undefined
   /** Aggregation windows that are open: each will become one event. */
   readonly openWindows: number
@@ -49,6 +53,7 @@ export interface AgentEvents {
   deadletter: (event: { readonly id: string; readonly code: string; readonly detail: string }) => void
   /** A request failed (it is tried again) or events could not be stored. */
   trouble: (event: { readonly code: string; readonly detail: string }) => void
+  /** The reasons for not sending have changed; none: sending goes on. */
   paused: (event: { readonly reasons: readonly PauseReason[] }) => void
   /** The outbox lost a home: events are kept in memory only. */
   degraded: (event: { readonly code: string; readonly detail: string }) => void

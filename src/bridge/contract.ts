@@ -21,6 +21,7 @@ export const BRIDGE_KEY = 'metertapBridge'
 
 /** What the preload script gives to the page: one function, to one channel. */
 export interface BridgePort {
+  /** The bridge's version; both sides must have the same. */
   readonly version: number
   /** Resolves with a BridgeAnswer; rejects when no main process answers. */
   call(request: BridgeRequest): Promise<unknown>
@@ -141,20 +142,27 @@ export const BRIDGE_LIMITS: BridgeLimits = {
 export interface BridgeSender {
   /** Of the webContents. */
   readonly id: number
+  /** The renderer process of the frame, by Chromium's own number. */
   readonly processId: number
+  /** The frame within its process. */
   readonly frameId: number
   /** Such as 'app://acme', 'file://' or 'http://localhost:5173'. */
   readonly origin: string
+  /** The frame's whole address; it may hold what the page has put there. */
   readonly url: string
+  /** False in an iframe. */
   readonly isMainFrame: boolean
 }
 
 /** A message that was refused, for counting and for the log; never with what it held. */
 export interface BridgeRefusal {
+  /** `not_allowed`, `bad_message` or another of metertap's codes. */
   readonly code: ErrorCode
+  /** What was wrong, for the log. */
   readonly message: string
   /** Undefined when the frame was gone. */
   readonly origin: string | undefined
+  /** Which window, by Electron's id of its webContents. */
   readonly webContentsId: number
 }
 

@@ -6,11 +6,15 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
  * Its output must be JSON and must itself pass the schema, since the relay checks it again.
  */
 export interface Meter<Name extends string = string, Schema extends StandardSchemaV1 = StandardSchemaV1> {
+  /** 1 to 64 letters, digits, `_`, `.` or `-`, starting with a letter. */
   readonly name: Name
+  /** What checks each event's data, in the agent and again in the relay. */
   readonly schema: Schema
+  /** As given to defineMeter(). */
   readonly options: MeterOptions
 }
 
+/** How a meter's events are kept and sent. */
 export interface MeterOptions {
   /** 'power' asks that each event of this meter survives a power cut (slower: the disk is synced). Default 'process'. */
   readonly durability?: 'process' | 'power'

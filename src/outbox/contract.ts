@@ -18,9 +18,11 @@ export interface Segment {
 
 /** What a stream's owner knows of it; written with every append, by the owner only. */
 export interface StreamHead {
+  /** The stream: a lower-case UUID, made when an agent first records. */
   readonly stream: string
   /** Opaque tag given by the application: a batch never mixes tags, so one account's events never travel under another's token. */
   readonly accountTag: string
+  /** When the stream began, ms since 1970. */
   readonly openedAtMs: number
   /** Numbers given out so far: 0 … recorded − 1. */
   readonly recorded: number
@@ -38,7 +40,9 @@ export interface StreamHead {
  * are either appended again with a later group or declared in `head.dropped`. Appending a segment twice is harmless.
  */
 export interface AppendGroup {
+  /** The stream as it is after this group. */
   readonly head: StreamHead
+  /** Runs of events to store. */
   readonly segments: readonly Segment[]
   /** True when an event of the group asked to survive a power cut. */
   readonly strict: boolean
@@ -76,13 +80,19 @@ export interface Rollup {
 
 /** An event the relay will not take as it is, kept for the operator with its reason. */
 export interface DeadLetter {
+  /** The event's stream; with `seq` it is the event's id, `<stream>-<seq>`. */
   readonly stream: string
+  /** The event's number in its stream. */
   readonly seq: number
+  /** Whose event it is. */
   readonly accountTag: string
   /** The event's JSON, `["meter", at, data]`, exactly as it was recorded. */
   readonly event: string
+  /** The relay's reason; docs/errors.md lists them. */
   readonly code: string
+  /** The reason in words, such as which field does not fit. */
   readonly detail: string
+  /** When the relay refused it, ms since 1970. */
   readonly diedAtMs: number
 }
 
@@ -152,8 +162,11 @@ export interface Quarantined {
 
 /** What waits, hidden events included; dead letters apart. */
 export interface OutboxTotals {
+  /** Events that wait. */
   readonly events: number
+  /** Bytes of their JSON. */
   readonly bytes: number
+  /** Events that the relay would not take. */
   readonly deadLetters: number
 }
 

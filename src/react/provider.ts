@@ -3,6 +3,7 @@ import type { Agent } from '../agent/agent.ts'
 import { UsageContext } from './context.ts'
 import { createHolder } from './holder.ts'
 
+/** An agent for the components below: made by `create`, or the application's own as `agent`. */
 export type UsageProviderProps = { readonly children?: ReactNode } & (
   | {
       /**

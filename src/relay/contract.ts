@@ -15,16 +15,21 @@ export type FieldSource =
 
 /** What a field function gets: a stored event with its data parsed. */
 export interface MappableEvent extends Omit<StoredEvent, 'data'> {
+  /** The event's id, `<stream>-<seq>`. */
   readonly id: string
+  /** Its data, as the meter's schema let it through. */
   readonly data: unknown
 }
 
 /** One meter's way upstream. */
 export interface MeterRoute {
+  /** The very declaration that agents record with. */
   readonly meter: Meter
+  /** Where the meter's events go in Zuora, and as what. */
   readonly upstream: {
     /** The meter's global id, put behind restBase; or a whole "Unique Upload URL" in `url`. */
     readonly meterGlobalId?: string
+    /** A whole "Unique Upload URL", in place of `meterGlobalId`. */
     readonly url?: string
     /** The meter's own id, as in `/meters/{meterId}/summary`: the reconciler needs it. Default: meterGlobalId. */
     readonly meterId?: string
@@ -47,14 +52,19 @@ export interface MeterRoute {
 /** Zuora's documented per-call limits by environment. */
 export type ZuoraEnvironment = 'api-sandbox' | 'developer-sandbox' | 'central-sandbox' | 'production'
 
+/** How the relay reaches Zuora Mediation. */
 export interface ZuoraOptions {
   /** Such as https://rest.zuora.com; token and ingest share it. http:// is allowed for loopback only. */
   readonly restBase: string
+  /** Of an OAuth client whose user may run meters. */
   readonly clientId: string
+  /** That client's secret; better in `METERTAP_ZUORA_CLIENT_SECRET` than in a file. */
   readonly clientSecret: string
   /** Default 'production'. */
   readonly environment?: ZuoraEnvironment
+  /** Value of the header Zuora-Entity-Ids, for tenants with Multi-entity. Default: not sent. */
   readonly entityIds?: string
+  /** Value of the header Zuora-Org-Ids, for tenants with Multi-Org. Default: not sent. */
   readonly orgIds?: string
   /** Longest wait for one call, ms. Default 30,000. */
   readonly timeoutMs?: number
@@ -112,9 +122,11 @@ export interface PostgresOptions {
   readonly maxConnections?: number
 }
 
+/** All that a relay is told. */
 export interface RelayOptions {
   /** Default 'default'. */
   readonly tenant?: string
+  /** Where agents reach the relay. */
   readonly listen?: {
     /** Default 127.0.0.1. */
     readonly host?: string
@@ -125,8 +137,11 @@ export interface RelayOptions {
   }
   /** The relay's public origin, used as issuer and audience of its tokens. */
   readonly publicUrl: string
+  /** Where events are kept until they are forwarded, and what is known of their streams for good. */
   readonly store: StoreOptions
+  /** What may be recorded, and where it goes. One route for each meter. */
   readonly meters: readonly MeterRoute[]
+  /** Where usage is forwarded to. */
   readonly upstream: ZuoraOptions
   /** Keys of the application's back ends: they sign the grants that POST /v1/token swaps for tokens. */
   readonly grants?: readonly { readonly keyId: string; readonly secret: string }[]
@@ -139,6 +154,7 @@ export interface RelayOptions {
   readonly origins: readonly string[]
   /** Without it (and without METERTAP_ADMIN_KEY) there is no admin API. */
   readonly admin?: AdminOptions
+  /** What differs from the default limits. */
   readonly limits?: Partial<RelayLimits>
   /** How often the relay reconciles with the upstream by itself, hours. Default: only when the operator asks. */
   readonly reconcileEveryHours?: number

@@ -11,6 +11,7 @@ import { createTurnstile } from './http/turnstile.ts'
 import type { Reconciler } from './reconcile/contract.ts'
 import type { RelayStore } from './store/contract.ts'
 
+/** A relay: give its `fetch` to a server of your own, or let start() listen. */
 export interface Relay {
   /** Answers one request of an agent; works in any web-standard server, without start() too. */
   fetch(request: Request, info?: RequestInfo): Promise<Response>
@@ -23,6 +24,7 @@ export interface Relay {
   start(): Promise<{ readonly url: string; readonly adminUrl?: string }>
   /** Answers 503 to what is new, waits for open requests (10 s at most) and upstream calls, closes the store. */
   stop(): Promise<void>
+  /** What it keeps; for tests and programs of your own around the relay. */
   readonly store: RelayStore
   /** Runs from start() on. A relay that is used through fetch alone starts it by hand. */
   readonly forwarder: Forwarder

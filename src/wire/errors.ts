@@ -32,8 +32,11 @@ export type ErrorCode =
  * @example try { await receipt.durable } catch (error) { if (error.code === 'invalid_data') … }
  */
 export class MetertapError extends Error {
+  /** Always this: minifiers do not change it. */
   override readonly name = 'MetertapError'
+  /** What went wrong, as a word that programs may rely on. */
   readonly code: ErrorCode
+  /** Facts about it, such as which option; never event data, never a token. */
   readonly detail: Readonly<Record<string, unknown>>
 
   constructor(code: ErrorCode, message: string, detail: Record<string, unknown> = {}, cause?: unknown) {

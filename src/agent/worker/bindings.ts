@@ -2,12 +2,15 @@ import { MetertapError } from '../../wire/errors.ts'
 
 /** The part of an ExecutionContext, or of a Durable Object's state, that is needed. */
 export interface WaitUntil {
+  /** Keeps the Worker alive until the promise is settled. */
   waitUntil(promise: Promise<unknown>): void
 }
 
 /** The part of a Durable Object namespace that is needed. */
 export interface OutboxNamespace {
+  /** The id of the object that holds an account's events. */
   idFromName(name: string): object
+  /** The object of an id. */
   get(id: never): object
 }
 

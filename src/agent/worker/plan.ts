@@ -2,6 +2,7 @@ import { backoffMs } from '../../schedule/backoff.ts'
 
 /** When, and why not, an account's events are sent. It is stored, so that a wait outlives the object's memory. */
 export interface Plan {
+  /** The account's tag, as createAgent() was given it. */
   readonly account: string
   /** Names of the meters that its tokens must allow. */
   readonly meters: readonly string[]
@@ -13,7 +14,9 @@ export interface Plan {
   readonly isMandatory: boolean
   /** Looks in a row that found nothing to send, though something waits: it is put off, or it is lost. */
   readonly idleLooks: number
+  /** Reasons given to pause(); nothing is sent while there are any. */
   readonly pausedBy: readonly string[]
+  /** What went wrong last, and when (`atMs`, ms since 1970). */
   readonly trouble: { readonly code: string; readonly detail: string; readonly atMs: number } | undefined
 }
 

@@ -10,9 +10,13 @@ type SecretsOptional<T, Keys extends keyof T> = Omit<T, Keys> & { readonly [K in
  * Each may be in a file instead, named by the same variable with `_FILE` behind it, as containers mount secrets.
  */
 export interface RelayConfig extends Omit<RelayOptions, 'store' | 'upstream' | 'grants' | 'admin'> {
+  /** Where events are kept: a file for one relay, or PostgreSQL for any number of them. */
   readonly store: { readonly sqlite: string } | SecretsOptional<PostgresOptions, 'postgres'>
+  /** Zuora, with credentials here or from the environment. */
   readonly upstream: SecretsOptional<ZuoraOptions, 'clientId' | 'clientSecret'>
+  /** Keys of your back ends, for signing grants; secrets here or from the environment. Default: none. */
   readonly grants?: readonly SecretsOptional<GrantKey, 'secret'>[]
+  /** The operator's API and console. Default: none, unless the environment has a key. */
   readonly admin?: SecretsOptional<AdminOptions, 'key'>
 }
 

@@ -1,7 +1,9 @@
+/** Environment variables, by name. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** Where secrets come from that the configuration leaves out. */
 export interface SecretSources {
+  /** Environment variables, by name. */
   readonly environment: Environment
   /** Reads a file as text; throws when it cannot. */
   readonly readFile: (path: string) => string

@@ -13,13 +13,18 @@ import { createWorkerLog } from './worker-log.ts'
 
 /** What a Worker's module exports: the handler as its default, the classes by their names. */
 export interface RelayWorker {
+  /** The module's default export. */
   readonly worker: {
+    /** Answers agents, and below `/admin` the operator. */
     fetch(request: Request, env: object, context: { waitUntil(promise: Promise<unknown>): void }): Promise<Response>
     /** Wakes every shard, should one ever sleep over its events. For a cron trigger, once an hour. */
     scheduled(event: unknown, env: object): Promise<void>
   }
+  /** Takes, keeps and forwards the events of its accounts; binding `USAGE_SHARD`. */
   readonly UsageShard: DurableObjectClass
+  /** Holds signing keys and revocations; binding `USAGE_KEYS`. */
   readonly UsageKeys: DurableObjectClass
+  /** Holds the upstream's token and the budget of its calls; binding `USAGE_GATE`. */
   readonly UsageGate: DurableObjectClass
 }
 

@@ -2,9 +2,13 @@ import type { Range, StreamReport, WireClock } from '../../wire/contract.ts'
 
 /** One event that passed every check and may be stored. */
 export interface AcceptableEvent {
+  /** The event's stream. */
   readonly stream: string
+  /** Its number there. */
   readonly seq: number
+  /** The meter's name. */
   readonly meter: string
+  /** When the usage happened, by the device or the caller, ms since 1970. */
   readonly atMs: number
   /** The event's data as JSON text: the schema's output. */
   readonly data: string
@@ -14,8 +18,11 @@ export interface AcceptableEvent {
 
 /** One request's events after validation. Tenant, account and device come from the verified token. */
 export interface AcceptRequest {
+  /** The relay's tenant. */
   readonly tenant: string
+  /** Who is billed, by the token. */
   readonly account: string
+  /** The account's device, by the token. */
   readonly device: string
   readonly receivedAtMs: number
   readonly streams: readonly StreamReport[]
@@ -42,9 +49,13 @@ export interface AcceptResult {
 
 /** A stored event on its way upstream. Its idempotency key has done its work and is not here. */
 export interface StoredEvent extends Omit<AcceptableEvent, 'idempotencyKey'> {
+  /** The relay's tenant. */
   readonly tenant: string
+  /** Who is billed, by the token. */
   readonly account: string
+  /** The account's device, by the token. */
   readonly device: string
+  /** When the relay stored it, ms since 1970. */
   readonly receivedAtMs: number
 }
 
@@ -344,6 +355,7 @@ export interface RelayStore {
   pauseLane(lane: string, reason: string, nowMs: number): Promise<void>
   /** False when it was not paused. */
   resumeLane(lane: string): Promise<boolean>
+  /** What waits, by lane: a lane is a meter's, or that of its late events. */
   backlog(): Promise<LaneBacklog[]>
   /** What is on hold, by account and meter; limit default 1,000. */
   heldEvents(filter?: { account?: string; limit?: number }): Promise<HeldEvents[]>
@@ -351,6 +363,7 @@ export interface RelayStore {
   releaseHeld(owner: { tenant: string; account: string }): Promise<number>
   /** Newest streams first; limit default 1,000. */
   ledger(filter?: { account?: string; stream?: string; limit?: number }): Promise<LedgerRow[]>
+  /** The sums of the ledger. */
   totals(): Promise<LedgerTotals>
   /** By account, meter and hour, for a bounded time (in SQLite 100 days unless told otherwise). */
   ledgerByHour(filter?: HourFilter): Promise<HourRow[]>
@@ -369,6 +382,7 @@ export interface RelayStore {
   buryForwarded(failure: ImportFailure, nowMs: number): Promise<ImportFailureResult>
   /** A note that a part of the relay keeps for itself, such as how far the reconciler has read. */
   note(name: string): Promise<string | undefined>
+  /** Writes a note; see note(). */
   setNote(name: string, value: string): Promise<void>
   /** Streams with missing numbers, the one seen last first. */
   gaps(filter?: { account?: string; stream?: string; limit?: number }): Promise<StreamGaps[]>
@@ -393,5 +407,6 @@ export interface RelayStore {
    * only. Errors: MetertapError bad_option when the path is taken or cannot be written.
    */
   backup(path: string): Promise<void>
+  /** Lets go of the store; everything acknowledged is in it. */
   close(): Promise<void>
 }

@@ -1,6 +1,7 @@
 import { MetertapError } from '../../wire/errors.ts'
 import { checkGrant, createGrant, type GrantOptions } from './grant.ts'
 
+/** What grantTokens() signs its grants with. */
 export interface GrantTokensOptions extends Omit<GrantOptions, 'meters'> {
   /** The relay's origin, such as https://usage.acme.com; the same that createAgent() gets. */
   readonly relay: string

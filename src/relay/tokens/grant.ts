@@ -13,6 +13,7 @@ export const MAX_GRANT_METERS = 100
 /** HMAC-SHA-256 wants a key at least as long as its output. */
 export const MIN_SECRET_BYTES = 32
 
+/** What a grant says, and what it is signed with. */
 export interface GrantOptions {
   /** Which of the relay's `grants` keys signs. */
   readonly keyId: string
