@@ -63,6 +63,7 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
   readonly #opened: Promise<O>
   readonly #stopSpilling: () => void
   #outbox: O | undefined
+  #restored: Promise<void> | undefined
   #durability: Durability | undefined
   #closed: Promise<void> | undefined
 
@@ -117,10 +118,13 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
   async purge(): Promise<PurgeReceipt> {
     const { account: accountTag } = this.#settings
     const outbox = await this.#opened
+    const letters = await this.#letters()
+    // What pages that have gone had put aside waits, too.
+    await this.#restored
     await this.#intake.store()
     this.#intake.forget()
     const events = await outbox.purge({ reason: 'purged', accountTag })
-    const deadLetters = await (await this.#letters()).delete()
+    const deadLetters = await letters.delete()
     this.#sender.purged()
     return { events, deadLetters, accountTag, atMs: this.#runtime.now() }
   }
@@ -209,7 +213,7 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
     this.#intake.attach(outbox)
     await this.#sender.start(outbox)
     this.#stopSpilling()
-    void this.#restore(outbox)
+    this.#restored = this.#restore(outbox)
     return outbox
   }
 

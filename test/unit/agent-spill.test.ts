@@ -236,6 +236,23 @@ describe('a page that goes while its events are being stored', () => {
     expect(storage.length).toBe(0)
   })
 
+  test('is purged with all else by the next one, however many pages have gone', async () => {
+    const storage = new FakeStorage()
+    const outbox = outboxDouble('process')
+    for (const stream of [1, 2, 3]) {
+      const { agent, runtime } = page(storage, new Promise(() => {}), stream)
+      agent.record(calls, { n: 1 })
+      runtime.tell('pagehide')
+    }
+    const next = page(storage, Promise.resolve(durable(outbox)), 4)
+    next.agent.pause('test')
+    expect(await next.agent.purge()).toMatchObject({ events: 3 })
+    next.agent.resume('test')
+    await next.agent.flush()
+    expect(next.relay.ids).toEqual([])
+    expect(storage.length).toBe(0)
+  })
+
   test('stays where it is when the outbox has no room for it', async () => {
     const storage = new FakeStorage()
     const { agent, runtime, outbox } = await slowPage(storage)
