@@ -57,6 +57,8 @@ describe(`${START}, followed to the letter`, () => {
   async function open(): Promise<Page> {
     const page = await context.newPage()
     await page.goto(`http://localhost:${followed.ports['5173']}`)
+    // The last that the page loads.
+    await page.locator('metertap-inspector').waitFor({ state: 'attached', timeout: WAIT.timeout })
     return page
   }
 
@@ -72,7 +74,6 @@ describe(`${START}, followed to the letter`, () => {
     const complaints: string[] = []
     page.on('pageerror', (error) => complaints.push(String(error)))
     await expectBilledOnce(START, followed, await click(page))
-    await page.locator('metertap-inspector').waitFor({ state: 'attached' })
     expect(complaints).toEqual([])
     await page.close()
   })
