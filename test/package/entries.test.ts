@@ -41,8 +41,8 @@ const IN_PAGES = ['idb', 'ky', 'nanoevents', 'zod']
 describe('each entry’s bundle holds only its own runtime', () => {
   it.each([
     ['metertap', { packages: IN_PAGES, builtins: [] }],
-    ['metertap/service-worker', { packages: ['idb', 'ky', 'zod'], builtins: [] }],
-    ['metertap/worker', { packages: ['jose', 'ky', 'nanoevents', 'uuid', 'zod'], builtins: ['cloudflare:workers'] }],
+    ['metertap/service-worker', { packages: ['idb', 'ky'], builtins: [] }],
+    ['metertap/worker', { packages: ['jose', 'ky', 'nanoevents', 'uuid'], builtins: ['cloudflare:workers'] }],
     ['metertap/react', { packages: ['react'], builtins: [] }],
     ['metertap/inspector', { packages: [], builtins: [] }],
     ['metertap/electron-preload', { packages: [], builtins: ['electron'] }],
