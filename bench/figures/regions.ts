@@ -1,5 +1,6 @@
 import type { Ratio, Report } from '../contract.ts'
 import { figure, spread } from '../harness/format.ts'
+import { peersTable } from './peers-table.ts'
 
 /** A figure of the README: the bench that gives it, and its text; undefined where a report does not hold it. */
 export interface Region {
@@ -37,6 +38,7 @@ function column(report: Report, title: string, name: string): readonly (string |
 const BURST = 'burst of 5,000: '
 const RELAY = '500 a batch, 16 connections: '
 const FIRST = 'kB gzip before the first record()'
+const USUAL = 'kB gzip to record and to send'
 const ALL = 'kB gzip in all'
 
 /** Every figure that README.md may mark as `<!-- figures:NAME -->…<!-- /figures -->`. */
@@ -72,7 +74,11 @@ export const REGIONS: Readonly<Record<string, Region>> = {
   },
   'scale-flat': { bench: 'scale', render: ofRatios(['accept beside'], times) },
   'size-first': { bench: 'size', render: ofRatios([FIRST], kilobytes) },
-  size: { bench: 'size', render: ofRatios([FIRST, ALL], (first, all) => `${kilobytes(first)} and ${kilobytes(all)}`) },
+  size: {
+    bench: 'size',
+    render: ofRatios([FIRST, USUAL, ALL], (...pieces) => pieces.map(kilobytes).join('; ')),
+  },
+  peers: { bench: 'peers', render: peersTable },
   'size-inspector': {
     bench: 'size',
     render: ({ tables }) => {

@@ -52,6 +52,17 @@ describe('figures', () => {
     expect(() => fillFigures(marked('none', ''), [])).toThrow(/Nothing renders none/)
   })
 
+  test('of the peers are one table, with what each lost and doubled', () => {
+    const columns = ['library', 'task ms', 'requests', 'wire kB', 'bundle kB']
+    const tables = [
+      { title: 'A burst', columns, rows: [['ours', 21.5, 4, 9.25, 38]] },
+      { title: 'Lost', columns: ['library', 'outage'], rows: [['ours', '2 / 1 / 7 of 100']] },
+    ]
+    const text = fillFigures(marked('peers', ''), [report('peers', [], { tables })])
+    expect(text).toContain('| library | main thread, ms | sent, kB | requests | bundle, kB | outage: lost · doubled |')
+    expect(text).toContain('| ours | 21.5 | 9.25 | 4 | 38 | 2 · 1 |')
+  })
+
   test('say what was wanted', () => {
     const main = `${MAIN.batchEvents} a batch, ${MAIN.connections} connections: `
     const ratios = [

@@ -1,0 +1,39 @@
+import type { Report } from '../contract.ts'
+import { figure } from '../harness/format.ts'
+
+type Cell = string | number
+
+/** Columns of the cost table that a reader compares, and how the page calls them. */
+const COSTS: readonly (readonly [column: string, heading: string])[] = [
+  ['task ms', 'main thread, ms'],
+  ['wire kB', 'sent, kB'],
+  ['requests', 'requests'],
+  ['bundle kB', 'bundle, kB'],
+]
+
+const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
+
+/** `3 / 0 / 100 of 100` is 3 lost and 0 doubled. What was resent under its id is what a back end throws away. */
+function fate(cell: Cell): string {
+  const counts = /^(\d+) \/ (\d+) \/ \d+ of \d+$/.exec(String(cell))
+  return counts ? `${counts[1]} · ${counts[2]}` : String(cell)
+}
+
+/** The peers' report as one Markdown table: costs of a burst, then events lost · doubled in each fate. */
+export function peersTable({ tables }: Pick<Report, 'tables'>): string | undefined {
+  const [costs, fates] = tables
+  if (!costs || !fates) return undefined
+  const [, ...names] = fates.columns
+  const rows = costs.rows.map((row) => {
+    const [library] = row
+    const cost = COSTS.map(([column]) => row[costs.columns.indexOf(column)] ?? '–')
+    const met = fates.rows.find(([name]) => name === library)?.slice(1) ?? []
+    return line([
+      `${library}`,
+      ...cost.map((cell) => (typeof cell === 'number' ? figure(cell) : cell)),
+      ...met.map(fate),
+    ])
+  })
+  const head = ['library', ...COSTS.map(([, heading]) => heading), ...names.map((name) => `${name}: lost · doubled`)]
+  return ['', '', line(head), `|${'---|'.repeat(head.length)}`, ...rows, '', ''].join('\n')
+}
