@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ZuoraStandIn } from '../../demo/zuora/contract.ts'
-import { startZuoraStandIn } from '../../demo/zuora/server.ts'
+import type { ZuoraStandIn } from '../../src/zuora-stand-in/contract.ts'
+import { startZuoraStandIn } from '../../src/zuora-stand-in/server.ts'
 import { ADMIN_KEY, UPSTREAM_CLIENT, UPSTREAM_METER } from './contract.ts'
 import { fetchTokens, type Servers } from './servers.ts'
 

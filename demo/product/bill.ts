@@ -1,5 +1,5 @@
+import type { Ledger } from '../../src/zuora-stand-in/contract.ts'
 import { METER_ROUTES, meterIdOf } from '../world/meter-routes.ts'
-import type { Ledger } from '../zuora/contract.ts'
 import type { BillInfo, BillLine } from './contract.ts'
 
 type ByAccount = Map<string, { events: number; quantity: number }>

@@ -1,4 +1,4 @@
-import type { Fault } from '../zuora/contract.ts'
+import type { Fault } from '../../src/zuora-stand-in/contract.ts'
 import type { Mood } from './contract.ts'
 
 /** What each mood of Zuora's stand-in does to calls. Half of them, so that things move all the same. */

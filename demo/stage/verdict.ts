@@ -1,6 +1,6 @@
 import * as z from 'zod'
+import type { Ledger } from '../../src/zuora-stand-in/contract.ts'
 import { METER_ROUTES, meterIdOf } from '../world/meter-routes.ts'
-import type { Ledger } from '../zuora/contract.ts'
 import type { OutboxStream, Verdict } from './contract.ts'
 
 const count = z.int().nonnegative()

@@ -1,6 +1,6 @@
 import type { MeterRoute } from '../../src/relay.ts'
+import type { FieldRule, MeterOptions } from '../../src/zuora-stand-in/contract.ts'
 import { apiCalls, exports, inkDabs, storageBytes, webRequests } from '../meters.ts'
-import type { FieldRule, MeterOptions } from '../zuora/contract.ts'
 
 /** What every event of ours has upstream. UsageIdentifier is the field that Zuora's Deduplicator is keyed on. */
 const COMMON = { CustomerId: 'account', UsageIdentifier: 'id', UsageDate: 'at' } as const

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { startZuoraStandIn } from '../../demo/zuora/server.ts'
 import { verifyPostgresStore } from '../../src/relay/store/postgres/verify-postgres-store.ts'
+import { startZuoraStandIn } from '../../src/zuora-stand-in/server.ts'
 import { callsMeter } from '../support/calls-upstream.ts'
 import { startPostgres } from '../support/postgres.ts'
 import { allForwarded, expectBilledOnce } from './support/billed-once.ts'

@@ -1,4 +1,4 @@
-import type { MeterOptions } from '../../demo/zuora/contract.ts'
+import type { MeterOptions } from '../../src/zuora-stand-in/contract.ts'
 
 /** The one client that the stand-in knows. */
 export const UPSTREAM_CLIENT = { clientId: 'id', clientSecret: 'secret' } as const

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import type { ZuoraStandIn } from '../../demo/zuora/contract.ts'
-import { startZuoraStandIn } from '../../demo/zuora/server.ts'
 import { createGrant, createRelay, type Relay } from '../../src/relay.ts'
+import type { ZuoraStandIn } from '../../src/zuora-stand-in/contract.ts'
+import { startZuoraStandIn } from '../../src/zuora-stand-in/server.ts'
 import { ADMIN_KEY, calls, GRANT_SECRET, ORIGIN, readAnswer, STREAM } from '../support/relay-fixture.ts'
 
 const CLIENT = { clientId: 'relay', clientSecret: 'client-secret' }

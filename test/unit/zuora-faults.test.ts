@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Fault } from '../../demo/zuora/contract.ts'
-import { createFaultEngine } from '../../demo/zuora/faults.ts'
+import type { Fault } from '../../src/zuora-stand-in/contract.ts'
+import { createFaultEngine } from '../../src/zuora-stand-in/faults.ts'
 import { askToken, METER, post, ready, rowOf, rowsOf, start, tokenOf } from './zuora-support.ts'
 
 const STATUS = ['status'] as const

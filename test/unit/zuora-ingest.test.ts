@@ -1,13 +1,13 @@
 import { gzipSync } from 'node:zlib'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { inflateBody, readBody } from '../../demo/zuora/body.ts'
-import type { FieldType, MeterOptions } from '../../demo/zuora/contract.ts'
-import { DecimalSum } from '../../demo/zuora/decimal.ts'
-import { createDeduplicator } from '../../demo/zuora/deduplicator.ts'
-import { headerProblem, isTrackId, type TenantHeaders } from '../../demo/zuora/headers.ts'
-import { checkRows, parseBody } from '../../demo/zuora/ingest.ts'
-import { createCallMeterer, createMeterer, createTokenMeterer, limitsOf } from '../../demo/zuora/limits.ts'
+import { inflateBody, readBody } from '../../src/zuora-stand-in/body.ts'
+import type { FieldType, MeterOptions } from '../../src/zuora-stand-in/contract.ts'
+import { DecimalSum } from '../../src/zuora-stand-in/decimal.ts'
+import { createDeduplicator } from '../../src/zuora-stand-in/deduplicator.ts'
+import { headerProblem, isTrackId, type TenantHeaders } from '../../src/zuora-stand-in/headers.ts'
+import { checkRows, parseBody } from '../../src/zuora-stand-in/ingest.ts'
+import { createCallMeterer, createMeterer, createTokenMeterer, limitsOf } from '../../src/zuora-stand-in/limits.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 

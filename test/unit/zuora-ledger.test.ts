@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { expect, onTestFinished, test } from 'vitest'
-import { MeterBook } from '../../demo/zuora/book.ts'
-import type { ZuoraStandIn } from '../../demo/zuora/contract.ts'
+import { MeterBook } from '../../src/zuora-stand-in/book.ts'
+import type { ZuoraStandIn } from '../../src/zuora-stand-in/contract.ts'
 import { CLIENT, FIELDS, METER, ready, rowOf, rowsOf, start, tokenOf } from './zuora-support.ts'
 
 test('knows each billable row by its unique value, also without kept rows', async () => {
@@ -178,7 +178,7 @@ test('runs as a process of its own', async () => {
   onTestFinished(() => rm(folder, { recursive: true }))
   const file = join(folder, 'options.json')
   await writeFile(file, JSON.stringify({ clients: [CLIENT], meters: [METER] }))
-  const main = new URL('../../demo/zuora/main.ts', import.meta.url).pathname
+  const main = new URL('../../src/zuora-stand-in/main.ts', import.meta.url).pathname
   const child = spawn(process.execPath, [main, file], { stdio: ['ignore', 'pipe', 'inherit'] })
   onTestFinished(() => void child.kill('SIGKILL'))
   const [line] = (await once(child.stdout, 'data')) as [Buffer]

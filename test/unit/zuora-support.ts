@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { onTestFinished } from 'vitest'
-import type { MeterOptions, ZuoraStandIn, ZuoraStandInOptions } from '../../demo/zuora/contract.ts'
-import { startZuoraStandIn } from '../../demo/zuora/server.ts'
+import type { MeterOptions, ZuoraStandIn, ZuoraStandInOptions } from '../../src/zuora-stand-in/contract.ts'
+import { startZuoraStandIn } from '../../src/zuora-stand-in/server.ts'
 
 export const CLIENT = { clientId: 'relay', clientSecret: 'a-secret' }
 export const FIELDS: MeterOptions['fields'] = {

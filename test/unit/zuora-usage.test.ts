@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { connect } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { expect, test, vi } from 'vitest'
-import type { MeterOptions } from '../../demo/zuora/contract.ts'
+import type { MeterOptions } from '../../src/zuora-stand-in/contract.ts'
 import { FIELDS, METER, ready, rowOf, rowsOf, start } from './zuora-support.ts'
 
 const withoutDeduplicator: MeterOptions = { id: 'calls', fields: FIELDS, uniqueField: 'UsageIdentifier' }

@@ -1,5 +1,5 @@
-import type { MeterOptions, ZuoraStandIn } from '../../../demo/zuora/contract.ts'
 import { MetertapError } from '../../wire/errors.ts'
+import type { MeterOptions, ZuoraStandIn } from '../../zuora-stand-in/contract.ts'
 import type { RelaySettings } from '../config/resolve-config.ts'
 import type { MeterRoute } from '../contract.ts'
 import { definedFields } from '../operate/meter-recipe.ts'
@@ -28,7 +28,7 @@ export async function runDevUpstream(path: string, host: CliHost): Promise<void>
   const { hostname, port } = localPlace(upstream.restBase)
   const { clientId, clientSecret } = upstream
   // Loaded here alone: no relay in production needs it.
-  const { startZuoraStandIn } = await import('../../../demo/zuora/server.ts')
+  const { startZuoraStandIn } = await import('../../zuora-stand-in/server.ts')
   const standIn = await startZuoraStandIn({
     ...{ host: hostname, port, clients: [{ clientId, clientSecret }], meters: meters.map(asStandIn) },
     ...tenantOf(upstream),

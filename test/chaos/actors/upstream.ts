@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Fault, ZuoraStandIn } from '../../../demo/zuora/contract.ts'
+import type { Fault, ZuoraStandIn } from '../../../src/zuora-stand-in/contract.ts'
 import type { Actor } from '../contract.ts'
 import type { Random } from '../random.ts'
 

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import type { ZuoraStandIn } from '../../../demo/zuora/contract.ts'
+import type { ZuoraStandIn } from '../../../src/zuora-stand-in/contract.ts'
 import type { MortalRelay } from './kill-again.ts'
 import type { TirelessAgent } from './tireless-agent.ts'
 

@@ -1,4 +1,4 @@
-/** `node demo/zuora/main.ts options.json`: starts the stand-in as a process of its own; its first line is its URL. */
+/** `node src/zuora-stand-in/main.ts options.json`: starts the stand-in as a process of its own; its first line is its URL. */
 import { readFile } from 'node:fs/promises'
 import type { ZuoraStandInOptions } from './contract.ts'
 import { startZuoraStandIn } from './server.ts'
