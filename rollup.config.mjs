@@ -102,7 +102,7 @@ export default [
   },
   {
     // For a script tag: everything inside, as window.metertap. One file, so that one integrity hash covers it.
-    input: 'src/script-tag.ts',
+    input: 'src/script-tag/library.ts',
     onwarn,
     plugins: [
       nodeResolve({ browser: true }),
@@ -121,7 +121,7 @@ export default [
   },
   {
     // For a script tag before that one: keeps what is recorded until it has arrived.
-    input: 'src/queue-script.ts',
+    input: 'src/script-tag/queue.ts',
     onwarn,
     plugins: [transpile, terser(), integrity],
     output: { file: 'dist/metertap.queue.js', format: 'iife' },
@@ -137,7 +137,7 @@ export default [
   {
     input: {
       ...Object.fromEntries(Object.entries(entries).filter(([name]) => name !== 'cli')),
-      'metertap.queue': 'src/script-queue.ts',
+      'metertap.queue': 'src/script-tag/contract.ts',
     },
     external: packages,
     plugins: [dts()],

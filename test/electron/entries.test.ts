@@ -20,14 +20,14 @@ describe('the entries of Electron hold their own runtime and no other', () => {
     const strangers =
       /node_modules\/(ky|idb|zod|electron|hono|jose)\/|src\/(relay|outbox\/(idb|memory|sqlite|node)|transport|sqlite)\//
     expect(kept.filter((path) => strangers.test(path))).toEqual([])
-    expect(kept).toContain('src/agent/electron-renderer.ts')
+    expect(kept).toContain('src/agent/electron/renderer.ts')
     expect(gzipSync(text).length).toBeLessThanOrEqual(14_000)
   })
 
   it('the main process: no page, no IndexedDB, no relay, and electron is given to it', async () => {
     const { kept } = await bundle('src/electron-main.ts', { platform: 'node', format: 'esm' })
     const strangers =
-      /node_modules\/(idb|hono|jose|electron)\/|src\/(relay\/|outbox\/idb|runtime\/browser|agent\/browser|agent\/electron-renderer)/
+      /node_modules\/(idb|hono|jose|electron)\/|src\/(relay\/|outbox\/idb|runtime\/browser|agent\/browser|agent\/electron\/renderer)/
     expect(kept.filter((path) => strangers.test(path))).toEqual([])
     expect(kept).toContain('src/outbox/node/open.ts')
   })

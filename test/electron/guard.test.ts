@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import * as z from 'zod'
-import { startElectronPage } from '../../src/agent/electron-renderer.ts'
+import { startElectronPage } from '../../src/agent/electron/renderer.ts'
 import { StreamGuard } from '../../src/bridge/stream-guard.ts'
 import { defineMeter } from '../../src/meter/define-meter.ts'
 import type { AppendGroup } from '../../src/outbox/contract.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { startElectronMain } from '../../src/agent/electron-main.ts'
-import { startElectronPage } from '../../src/agent/electron-renderer.ts'
+import { startElectronMain } from '../../src/agent/electron/main.ts'
+import { startElectronPage } from '../../src/agent/electron/renderer.ts'
 import { createMemoryOutbox } from '../../src/outbox/memory/open.ts'
 import { calls } from '../support/agent-world.ts'
 import { electronWorld } from '../support/electron-world.ts'

@@ -40,7 +40,7 @@ describe('what Electron knows better than Node', () => {
 
   it('two agents in one application are an error that says what to do', async () => {
     const world = await electronWorld()
-    const { startElectronMain } = await import('../../src/agent/electron-main.ts')
+    const { startElectronMain } = await import('../../src/agent/electron/main.ts')
     const again = () =>
       startElectronMain(
         {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Fault } from '../../src/zuora-stand-in/contract.ts'
 import { createFaultEngine } from '../../src/zuora-stand-in/faults.ts'
-import { askToken, METER, post, ready, rowOf, rowsOf, start, tokenOf } from './zuora-support.ts'
+import { askToken, METER, post, ready, rowOf, rowsOf, start, tokenOf } from '../support/zuora-stand-in.ts'
 
 const STATUS = ['status'] as const
 const USAGE = { on: 'usage', meter: 'calls' } as const

@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib'
 import { expect, onTestFinished, test } from 'vitest'
 import { MeterBook } from '../../src/zuora-stand-in/book.ts'
 import type { ZuoraStandIn } from '../../src/zuora-stand-in/contract.ts'
-import { CLIENT, FIELDS, METER, ready, rowOf, rowsOf, start, tokenOf } from './zuora-support.ts'
+import { CLIENT, FIELDS, METER, ready, rowOf, rowsOf, start, tokenOf } from '../support/zuora-stand-in.ts'
 
 test('knows each billable row by its unique value, also without kept rows', async () => {
   const { standIn, send } = await ready({ keepRows: false })

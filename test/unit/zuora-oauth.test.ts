@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { askToken, CLIENT, post, ready, rowOf, start, tokenOf } from './zuora-support.ts'
+import { askToken, CLIENT, post, ready, rowOf, start, tokenOf } from '../support/zuora-stand-in.ts'
 
 test('grants a token that opens the usage endpoint', async () => {
   const standIn = await start()

@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { expect, test, vi } from 'vitest'
 import type { MeterOptions } from '../../src/zuora-stand-in/contract.ts'
-import { FIELDS, METER, ready, rowOf, rowsOf, start } from './zuora-support.ts'
+import { FIELDS, METER, ready, rowOf, rowsOf, start } from '../support/zuora-stand-in.ts'
 
 const withoutDeduplicator: MeterOptions = { id: 'calls', fields: FIELDS, uniqueField: 'UsageIdentifier' }
 

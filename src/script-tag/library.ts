@@ -1,9 +1,9 @@
 import { config } from 'zod/mini'
-import * as metertap from './index.ts'
-import type { Meter } from './meter/contract.ts'
-import type { Library, QueueCall } from './script-queue.ts'
+import * as metertap from '../index.ts'
+import type { Meter } from '../meter/contract.ts'
+import type { Library, QueueCall } from './contract.ts'
 
-export * from './index.ts'
+export * from '../index.ts'
 
 // A page's Content-Security-Policy may forbid eval, and reports even who tries. This copy of zod is this file's own.
 config({ jitless: true })

@@ -1,4 +1,4 @@
-import type { Agent } from './agent.ts'
+import type { Agent } from '../agent.ts'
 
 /** What the main process knows of its pages. */
 export interface PageStats {

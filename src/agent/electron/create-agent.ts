@@ -1,9 +1,9 @@
 import { join } from 'node:path'
-import type { ElectronMainAgent } from './electron-agent.ts'
-import { startElectronMain } from './electron-main.ts'
-import { type ElectronMainOptions, readElectronOptions } from './electron-options.ts'
-import { nodeParts } from './node-parts.ts'
-import { attendProcess } from './node-process.ts'
+import { nodeParts } from '../node-parts.ts'
+import { attendProcess } from '../node-process.ts'
+import { startElectronMain } from './main.ts'
+import type { ElectronMainAgent } from './main-agent.ts'
+import { type ElectronMainOptions, readElectronOptions } from './options.ts'
 
 /**
  * Starts the agent of an Electron application, in its main process: it owns the outbox, in the application's userData

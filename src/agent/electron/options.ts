@@ -4,10 +4,10 @@ import {
   type BridgeRefusal,
   type BridgeRights,
   type BridgeSender,
-} from '../bridge/contract.ts'
-import type { ElectronApp, ElectronIpcMain, ElectronNet, ElectronPowerMonitor } from '../bridge/electron.ts'
-import { MetertapError } from '../wire/errors.ts'
-import type { AgentOptions } from './options.ts'
+} from '../../bridge/contract.ts'
+import type { ElectronApp, ElectronIpcMain, ElectronNet, ElectronPowerMonitor } from '../../bridge/electron.ts'
+import { MetertapError } from '../../wire/errors.ts'
+import type { AgentOptions } from '../options.ts'
 
 /** What an application's main process says to createAgent(). */
 export interface ElectronMainOptions extends Omit<AgentOptions, 'token'> {

@@ -1,4 +1,4 @@
-import type { QueueCall, QueueFace, ScriptLibrary } from './script-queue.ts'
+import type { QueueCall, QueueFace, ScriptLibrary } from './contract.ts'
 
 /**
  * The script that goes before metertap.global.js, as a file or inline: takes record() calls from the first moment on, and

@@ -1,4 +1,4 @@
-import type { ElectronApp } from '../bridge/electron.ts'
+import type { ElectronApp } from '../../bridge/electron.ts'
 
 export interface QuitOptions {
   readonly app: ElectronApp

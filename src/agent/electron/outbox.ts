@@ -1,6 +1,6 @@
-import type { Outbox } from '../outbox/contract.ts'
-import type { MetertapError } from '../wire/errors.ts'
-import type { OutboxWatch } from './running-agent.ts'
+import type { Outbox } from '../../outbox/contract.ts'
+import type { MetertapError } from '../../wire/errors.ts'
+import type { OutboxWatch } from '../running-agent.ts'
 
 export interface SharedOutbox {
   /** For one more agent: told of the outbox's troubles, also those of before; its close() closes nothing. */

@@ -1,9 +1,9 @@
-import type { Agent, RecordOptions } from './agent/agent.ts'
-import type { createAgent } from './agent/browser.ts'
-import type { Receipt } from './agent/receipt.ts'
-import type { defineMeter } from './meter/define-meter.ts'
-import type { Durability } from './outbox/contract.ts'
-import type { MetertapError } from './wire/errors.ts'
+import type { Agent, RecordOptions } from '../agent/agent.ts'
+import type { createAgent } from '../agent/browser.ts'
+import type { Receipt } from '../agent/receipt.ts'
+import type { defineMeter } from '../meter/define-meter.ts'
+import type { Durability } from '../outbox/contract.ts'
+import type { MetertapError } from '../wire/errors.ts'
 
 /** What `window.metertap` holds. */
 export interface Library {

@@ -1,13 +1,13 @@
-import type { BridgeSending } from '../bridge/contract.ts'
-import type { Outbox, SenderNews } from '../outbox/contract.ts'
-import type { Runtime } from '../runtime/contract.ts'
-import type { Agent } from './agent.ts'
-import * as extras from './extras.ts'
-import { present } from './later.ts'
-import { type AgentOptions, readOptions } from './options.ts'
-import { type OutboxWatch, RunningAgent } from './running-agent.ts'
-import { Sender } from './sender.ts'
-import type { SendingOptions } from './sending.ts'
+import type { BridgeSending } from '../../bridge/contract.ts'
+import type { Outbox, SenderNews } from '../../outbox/contract.ts'
+import type { Runtime } from '../../runtime/contract.ts'
+import type { Agent } from '../agent.ts'
+import * as extras from '../extras.ts'
+import { present } from '../later.ts'
+import { type AgentOptions, readOptions } from '../options.ts'
+import { type OutboxWatch, RunningAgent } from '../running-agent.ts'
+import { Sender } from '../sender.ts'
+import type { SendingOptions } from '../sending.ts'
 
 export interface AccountsOptions {
   /** All but the account and its token, which follow from the tag. */
