@@ -1,0 +1,69 @@
+import type { Range, StreamReport, WireClock } from '../../../wire/contract.ts'
+
+/** One event that passed every check and may be stored. */
+export interface AcceptableEvent {
+  /** The event's stream. */
+  readonly stream: string
+  /** Its number there. */
+  readonly seq: number
+  /** The meter's name. */
+  readonly meter: string
+  /** When the usage happened, by the device or the caller, ms since 1970. */
+  readonly atMs: number
+  /** The event's data as JSON text: the schema's output. */
+  readonly data: string
+  /** The caller's own key, 1–200 characters: of an account's events with one key, one is billed. */
+  readonly idempotencyKey?: string
+}
+
+/** One request's events after validation. Tenant, account and device come from the verified token. */
+export interface AcceptRequest {
+  /** The relay's tenant. */
+  readonly tenant: string
+  /** Who is billed, by the token. */
+  readonly account: string
+  /** The account's device, by the token. */
+  readonly device: string
+  readonly receivedAtMs: number
+  readonly streams: readonly StreamReport[]
+  readonly events: readonly AcceptableEvent[]
+  /** Events refused by validation: only counted, once per number. */
+  readonly refused: readonly { stream: string; seq: number }[]
+  /** The sender's clock, kept with each stream of the request; the newest stays. */
+  readonly clock?: WireClock
+  /** The events are stored and acknowledged, and stay on hold until releaseHeld(). Default false. */
+  readonly hold?: boolean
+}
+
+export interface AcceptResult {
+  /** What the store durably holds now, for each stream of the request. */
+  readonly received: Readonly<Record<string, readonly Range[]>>
+  readonly stored: number
+  /** Events whose number was held before. */
+  readonly duplicates: number
+  /** New events whose idempotency key was known: received, and never forwarded. */
+  readonly deduplicated: number
+  /** Events only the store can refuse: `too_many_gaps` when a stream's range list would pass its cap. */
+  readonly rejected: readonly { stream: string; seq: number; code: string; detail: string }[]
+}
+
+/** A stored event on its way upstream. Its idempotency key has done its work and is not here. */
+export interface StoredEvent extends Omit<AcceptableEvent, 'idempotencyKey'> {
+  /** The relay's tenant. */
+  readonly tenant: string
+  /** Who is billed, by the token. */
+  readonly account: string
+  /** The account's device, by the token. */
+  readonly device: string
+  /** When the relay stored it, ms since 1970. */
+  readonly receivedAtMs: number
+}
+
+/** Events on hold of one account and meter. */
+export interface HeldEvents {
+  readonly tenant: string
+  readonly account: string
+  readonly meter: string
+  readonly events: number
+  readonly sinceMs: number
+}
