@@ -13,30 +13,34 @@ const DEMO = new URL('../', import.meta.url)
 const STAGE_MARK = '<!-- stage -->'
 const FILES: Readonly<Record<string, { readonly file: string; readonly type: string }>> = {
   '/': { file: 'product/page/index.html', type: 'text/html; charset=utf-8' },
-  '/page.css': { file: 'product/page/page.css', type: 'text/css; charset=utf-8' },
   '/stage.css': { file: 'stage/page/stage.css', type: 'text/css; charset=utf-8' },
   '/robot.html': { file: 'stage/page/robot.html', type: 'text/html; charset=utf-8' },
   '/favicon.svg': { file: 'product/page/favicon.svg', type: 'image/svg+xml' },
   '/replay.html': { file: 'replay/page/replay.html', type: 'text/html; charset=utf-8' },
 }
-const SCRIPTS = { page: 'stage/page/main.ts', robot: 'stage/page/robot.ts', replay: 'replay/page/main.ts' }
+const BUNDLES = [
+  { in: 'stage/page/main.ts', out: 'page' },
+  { in: 'stage/page/robot.ts', out: 'robot' },
+  { in: 'replay/page/main.ts', out: 'replay' },
+  { in: 'product/page/page.css', out: 'page' },
+]
 
-/** Every file of the demo's front end by its path; the scripts are bundled now, from the agent's sources. */
+/** Every file of the demo's front end by its path; scripts and styles are bundled now, from the agent's sources. */
 export async function loadAssets(): Promise<ReadonlyMap<string, Asset>> {
   const files = Object.entries(FILES).map(async ([path, { file, type }]): Promise<[string, Asset]> => {
     return [path, { type, content: await readFile(new URL(file, DEMO), 'utf8') }]
   })
-  const assets = new Map([...(await Promise.all(files)), ...(await bundleScripts())])
+  const assets = new Map([...(await Promise.all(files)), ...(await makeBundles())])
   const page = assets.get('/')
   const stage = await readFile(new URL('stage/page/stage.html', DEMO), 'utf8')
   if (page) assets.set('/', { ...page, content: page.content.replace(STAGE_MARK, stage) })
   return assets
 }
 
-async function bundleScripts(): Promise<[string, Asset][]> {
+async function makeBundles(): Promise<[string, Asset][]> {
   const { outputFiles } = await build({
     absWorkingDir: fileURLToPath(DEMO),
-    entryPoints: SCRIPTS,
+    entryPoints: BUNDLES,
     bundle: true,
     format: 'esm',
     splitting: true,
@@ -47,6 +51,6 @@ async function bundleScripts(): Promise<[string, Asset][]> {
   })
   return outputFiles.map(({ path, text }) => [
     `/${path.split(/[\\/]/).at(-1)}`,
-    { type: 'text/javascript; charset=utf-8', content: text },
+    { type: path.endsWith('.css') ? 'text/css; charset=utf-8' : 'text/javascript; charset=utf-8', content: text },
   ])
 }
