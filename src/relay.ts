@@ -1,3 +1,4 @@
+export type { Meter } from './meter/contract.ts'
 export { defineMeter } from './meter/define-meter.ts'
 export { defineRelayConfig, type RelayConfig } from './relay/config/define-config.ts'
 export type {
@@ -15,4 +16,5 @@ export type { RelayDeps } from './relay/deps.ts'
 export type { Log } from './relay/log.ts'
 export type { RelayStore } from './relay/store/contract.ts'
 export { createGrant, type GrantOptions } from './relay/tokens/grant.ts'
+export type { Range } from './wire/contract.ts'
 export { MetertapError } from './wire/errors.ts'
