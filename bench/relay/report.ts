@@ -65,7 +65,7 @@ function chartsOf(cells: readonly CellResult[]): Chart[] {
     value: median(main.runs[server].map(perSecond)),
     highlight: server === 'relay',
   }))
-  const title = `Events a second, durably acknowledged, ${nameOf(main.cell)} (longer is better)`
+  const title = `Durably acknowledged, ${nameOf(main.cell)}; more is better`
   return [{ name: 'relay', title, unit: 'events/s', bars }]
 }
 
