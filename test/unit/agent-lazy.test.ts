@@ -11,6 +11,7 @@ import { openIdbOutbox } from '../../src/outbox/idb/open.ts'
 import { streamOf } from '../support/agent-world.ts'
 import { failure, fakeClock, settle } from '../support/fake-clock.ts'
 import { fakeRuntime } from '../support/fake-runtime.ts'
+import { fillStorage } from '../support/full-storage.ts'
 import { TinyRelay } from '../support/tiny-relay.ts'
 
 const calls = defineMeter('calls', z.object({ n: z.number() }))
@@ -194,11 +195,7 @@ describe('an agent whose second piece is fetched later', () => {
   test('what cannot be stored waits for it, and is held then', async () => {
     const page = open(false)
     await page.clock.advance(1)
-    const { prototype } = IDBObjectStore
-    const { put } = prototype
-    prototype.put = () => {
-      throw new DOMException('full', 'QuotaExceededError')
-    }
+    const giveRoom = fillStorage()
     const receipt = page.agent.record(calls, { n: 1 })
     try {
       await page.clock.advance(5_000)
@@ -207,7 +204,7 @@ describe('an agent whose second piece is fetched later', () => {
       expect(await receipt.durable).toBe('memory')
       expect(page.heard).toContainEqual({ event: 'degraded', detail: expect.objectContaining({ code: 'outbox_full' }) })
     } finally {
-      prototype.put = put
+      giveRoom()
     }
     await page.agent.flush()
     await settle()
@@ -246,11 +243,7 @@ describe('an agent whose second piece is fetched later', () => {
     const page = open(true)
     page.servesThird = false
     await page.clock.advance(1_000)
-    const { prototype } = IDBObjectStore
-    const { put } = prototype
-    prototype.put = () => {
-      throw new DOMException('full', 'QuotaExceededError')
-    }
+    const giveRoom = fillStorage()
     const receipt = page.agent.record(calls, { n: 1 })
     try {
       await page.clock.advance(10_000)
@@ -262,7 +255,7 @@ describe('an agent whose second piece is fetched later', () => {
       await page.agent.flush()
       expect(page.relay.ids).toEqual([receipt.id])
     } finally {
-      prototype.put = put
+      giveRoom()
     }
   })
 

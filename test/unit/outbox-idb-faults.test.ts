@@ -17,6 +17,7 @@ import {
   waitingByEquation,
 } from '../contract/outbox-kit.ts'
 import { fakeClock } from '../support/fake-clock.ts'
+import { fillStorage } from '../support/full-storage.ts'
 import { rawIdb } from '../support/raw-idb.ts'
 import { eventText, streamId, UsageOwner } from '../support/usage-owner.ts'
 
@@ -149,12 +150,10 @@ describe('rows of other code', () => {
     await tamper('segments', (store) => {
       store.put({ stream: one.stream, first: 0, count: 2, bytes: 5, body: '["m",' })
     })
-    const add = vi.spyOn(IDBObjectStore.prototype, 'add').mockImplementation(() => {
-      throw new DOMException('full', 'QuotaExceededError')
-    })
+    const giveRoom = fillStorage('add')
     expect(numbersOf(await claimOf(outbox))).toEqual(['1:2+2'])
     expect(await outbox.quarantined()).toEqual([])
-    add.mockRestore()
+    giveRoom()
     expect(numbersOf(await claimOf(outbox))).toEqual(['1:2+2'])
     expect(await outbox.quarantined()).toHaveLength(1)
   })
@@ -380,11 +379,9 @@ describe('a storage process that went away', () => {
     const one = owner()
     await outbox.append(one.group(events(1)))
     for (const database of opened.splice(0)) forceCloseDatabase(database as never)
-    const put = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(() => {
-      throw new DOMException('full', 'QuotaExceededError')
-    })
+    const giveRoom = fillStorage()
     expect(await outbox.append(one.group(events(1)))).toBe('memory')
-    put.mockRestore()
+    giveRoom()
     expect(await outbox.append(one.group(events(1)))).toBe('process')
     expect(numbersOf(await outbox.claim(CLAIM_ALL))).toEqual(['1:0+1', '1:1+1', '1:2+1'])
   })

@@ -3,18 +3,11 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Outbox } from '../../src/outbox/contract.ts'
 import { openIdbOutbox } from '../../src/outbox/idb/open.ts'
 import { CLAIM_ALL, claimOf, events, numbersOf, received, waitingByEquation } from '../contract/outbox-kit.ts'
+import { fillStorage } from '../support/full-storage.ts'
 import { streamId, UsageOwner } from '../support/usage-owner.ts'
 
 let outbox: Outbox
 let tests = 0
-
-/** From now on the browser grants no room: deletions work, every other write aborts its transaction. */
-function fillStorage(): () => void {
-  const full = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(() => {
-    throw new DOMException('full', 'QuotaExceededError')
-  })
-  return () => full.mockRestore()
-}
 
 beforeEach(async () => {
   const random = () => crypto.randomUUID()
