@@ -261,6 +261,35 @@ describe('the rest', () => {
     expect(await readProblem(await post(good, { Origin: ORIGIN }))).toMatchObject({ status: 503, code: 'unavailable' })
   })
 
+  test('a flood of probes costs the store one question, and one a second', async () => {
+    const { store } = relay.relay
+    const wait = Promise.withResolvers<void>()
+    let asked = 0
+    let isBroken = false
+    store.check = async () => {
+      asked++
+      await wait.promise
+      if (isBroken) throw new Error('disk full')
+    }
+    const probes = Array.from({ length: 100 }, () => relay.request('/readyz'))
+    await new Promise((resolve) => setImmediate(resolve))
+    wait.resolve()
+    for (const answer of await Promise.all(probes)) expect(answer.status).toBe(200)
+    expect(asked).toBe(1)
+
+    // An answer is good for a second, be it yes or no; a clock that was set back does not make it good for longer.
+    isBroken = true
+    expect((await relay.request('/readyz')).status).toBe(200)
+    relay.clock.nowMs += 1_000
+    for (let n = 0; n < 3; n++) expect((await relay.request('/readyz')).status).toBe(503)
+    expect(asked).toBe(2)
+    expect(relay.log).toMatchObject([{ level: 'error', event: 'store_failed' }])
+    isBroken = false
+    relay.clock.nowMs -= 60_000
+    expect((await relay.request('/readyz')).status).toBe(200)
+    expect(asked).toBe(3)
+  })
+
   test('an error of the relay’s own is 500, with nothing of its cause', async () => {
     relay.relay.store.revokedBefore = () => {
       throw new TypeError('a bug')

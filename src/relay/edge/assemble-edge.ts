@@ -78,6 +78,7 @@ export async function assembleEdge(deps: EdgeDeps): Promise<EdgeApps> {
       unknown: createShares(limits.maxOpenBytes / 4, limits.maxOpenBytes / 8),
     },
     isStopping: () => false,
+    requestsShare: false,
     version: EDGE_VERSION,
     rates: createRateLimits({ limits, clock, onRefusal: () => {} }),
     tokens: createAccessTokens({ keys, revocations, publicUrl, tenant, lifeS, clock, uuid }),

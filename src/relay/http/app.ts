@@ -11,6 +11,7 @@ import type { RelayStore } from '../store/contract.ts'
 import type { KeyRing } from '../tokens/key-ring.ts'
 import { type AgentRoutesDeps, createAgentRoutes } from './agent-routes.ts'
 import type { RelayEnv } from './env.ts'
+import { shareAnswers } from './share-answers.ts'
 
 /** What every app of the relay reports to. */
 export interface Reporting {
@@ -26,20 +27,27 @@ export interface AppDeps extends Omit<AgentRoutesDeps, 'instruments'>, Omit<Repo
   readonly publicUrl: string
   readonly version: string
   readonly instruments: Instruments
+  /** False where no request may wait for what another has begun. Default true. */
+  readonly requestsShare?: boolean
 }
+
+/** How long the store's answer to /readyz is good: a flood of probes costs it one question in this time. */
+const READY_MS = 1_000
 
 /** The relay's face to agents. Every refusal is problem+json; no request, header or body is logged. */
 export function createApp(deps: AppDeps): Hono<RelayEnv> {
-  const { store, keys, log, isStopping } = deps
+  const { store, keys, log, clock, isStopping } = deps
   const app = createBareApp(deps, 'Agents use POST /v1/token, /v1/events and /v1/exit.')
   const description = openApi('agents', { url: deps.publicUrl, version: deps.version })
+  const storeAnswer = shareAnswers(() => store.check(), { clock, forMs: READY_MS, waits: deps.requestsShare ?? true })
   app.get('/livez', (c) => c.json({ status: 'ok' }))
   app.get('/readyz', async (c) => {
     if (isStopping()) throw stopping()
-    await store.check().catch((error: unknown) => {
-      log('error', 'store_failed', { error })
+    const { error, isNew } = await storeAnswer()
+    if (error !== undefined) {
+      if (isNew) log('error', 'store_failed', { error })
       throw unavailable('The store cannot write now: look at its file, folder and free disk space, or at its database.')
-    })
+    }
     deps.pressure.check()
     return c.json({ status: 'ok' })
   })
