@@ -37,6 +37,7 @@ function column(report: Report, title: string, name: string): readonly (string |
 
 const BURST = 'burst of 5,000: '
 const RELAY = '500 a batch, 16 connections: '
+const FLAT = 'accepting beside'
 const FIRST = 'kB gzip before the first record()'
 const USUAL = 'kB gzip to record and to send'
 const ALL = 'kB gzip in all'
@@ -72,7 +73,7 @@ export const REGIONS: Readonly<Record<string, Region>> = {
         ?.map((value) => (typeof value === 'number' ? (Math.round(value / 1_000) * 1_000).toLocaleString('en') : value))
         .join('; '),
   },
-  'scale-flat': { bench: 'scale', render: ofRatios(['accept beside'], times) },
+  'scale-flat': { bench: 'scale', render: ofRatios([FLAT], times) },
   'size-first': { bench: 'size', render: ofRatios([FIRST], kilobytes) },
   size: {
     bench: 'size',

@@ -18,6 +18,11 @@ export interface FlatCost {
   readonly table: Table
 }
 
+/** What `figures/regions.ts` finds the ratio by. */
+export function flatRatioName(events: number): string {
+  return `accepting beside ${events.toLocaleString('en')} events over accepting beside none`
+}
+
 /**
  * What accepting costs in an empty database and in one that holds very many events, by turns: half of them still wait
  * for the upstream, half are known as numbers of their streams alone.
@@ -42,7 +47,7 @@ export async function measureFlatCost(
   return {
     ratios: [
       {
-        name: `accepting beside ${events.toLocaleString('en')} events over accepting beside none`,
+        name: flatRatioName(events),
         value: spreadOf(perRound.map((round) => round.full / round.empty)),
         atMost: 1.5,
       },

@@ -7,6 +7,9 @@ import type { LoadResult } from '../relay/contract.ts'
 import { fetchTokens, type Running, type Servers } from '../relay/servers.ts'
 import { cpuSecondsOf } from './cpu.ts'
 
+/** What `figures/regions.ts` finds the table by. */
+export const RELAYS_TITLE = 'Durable acknowledgements in one PostgreSQL'
+
 const SIZES = ['1', '2', '4'] as const
 const CONNECTIONS = 16
 const BATCH_EVENTS = 500
@@ -77,7 +80,7 @@ function tableOf(runs: Readonly<Record<string, readonly RelaysRun[]>>): Table {
     ]
   })
   return {
-    title: `Durable acknowledgements in one PostgreSQL, ${BATCH_EVENTS} events a batch, ${CONNECTIONS} connections, ${availableParallelism()} cores`,
+    title: `${RELAYS_TITLE}, ${BATCH_EVENTS} events a batch, ${CONNECTIONS} connections, ${availableParallelism()} cores`,
     columns: ['', 'events/s', 'p50 ms', 'p99 ms', 'cores: relays', 'cores: database', 'events per core second'],
     rows,
   }

@@ -5,6 +5,8 @@ import { fillFigures, regionsIn } from '../../bench/figures/fill.ts'
 import { REGIONS } from '../../bench/figures/regions.ts'
 import { readResults } from '../../bench/figures/results.ts'
 import { MAIN } from '../../bench/relay/bench.ts'
+import { flatRatioName } from '../../bench/scale/flat.ts'
+import { RELAYS_TITLE } from '../../bench/scale/relays.ts'
 
 const page = readFileSync('README.md', 'utf8')
 
@@ -61,6 +63,17 @@ describe('figures', () => {
     const text = fillFigures(marked('peers', ''), [report('peers', [], { tables })])
     expect(text).toContain('| library | main thread, ms | sent, kB | requests | bundle, kB | outage: lost · doubled |')
     expect(text).toContain('| ours | 21.5 | 9.25 | 4 | 38 | 2 · 1 |')
+  })
+
+  test('of many relays are found under the names that their bench gives them', () => {
+    const rows = [
+      ['1 relay', 165_912],
+      ['2 relays', 180_400],
+    ]
+    const tables = [{ title: `${RELAYS_TITLE}, 500 events a batch`, columns: ['', 'events/s'], rows }]
+    const scale = report('scale', [ratio(flatRatioName(50_000_000), 1.05)], { tables })
+    expect(fillFigures(marked('scale-relays', ''), [scale])).toBe(marked('scale-relays', '166,000; 180,000'))
+    expect(fillFigures(marked('scale-flat', ''), [scale])).toBe(marked('scale-flat', '×1.05'))
   })
 
   test('say what was wanted', () => {
