@@ -37,6 +37,19 @@ export interface TestRelay {
   close(): Promise<void>
 }
 
+/** A place for one relay's store, empty. */
+export interface TestStore {
+  readonly store: RelayConfig['store']
+  remove(): Promise<void>
+}
+
+let makeStore: (() => Promise<TestStore>) | undefined
+
+/** From now on the relays of this test file have their stores there. Default: a SQLite file for each. */
+export function keepStoresIn(make: () => Promise<TestStore>): void {
+  makeStore = make
+}
+
 /** A relay over a real store in a folder of its own, with a forwarder that only notes who is woken. */
 export async function openTestRelay(
   config: Partial<RelayConfig> = {},
@@ -47,16 +60,18 @@ export async function openTestRelay(
   const log: TestRelay['log'] = []
   const woken: string[] = []
   const meters = config.meters ?? [route(calls), route(storage)]
+  const own = config.store === undefined ? await makeStore?.() : undefined
   const relay = await createRelay(
     {
       publicUrl: PUBLIC_URL,
       listen: { port: 0 },
-      store: { sqlite: join(folder, 'relay.db') },
+      store: own?.store ?? { sqlite: join(folder, 'relay.db') },
       upstream: { restBase: 'http://127.0.0.1:9', clientId: 'id', clientSecret: 'client-secret' },
       grants: [{ keyId: 'app', secret: GRANT_SECRET }],
       origins: [ORIGIN],
       ...config,
       meters,
+      ...(config.admin === undefined ? {} : { admin: { listen: { port: 0 }, ...config.admin } }),
     },
     {
       clock: () => clock.nowMs,
@@ -112,6 +127,7 @@ export async function openTestRelay(
     },
     async close() {
       await relay.stop()
+      await own?.remove()
       rmSync(folder, { recursive: true })
     },
   }

@@ -1,11 +1,7 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { Validator } from '@seriousme/openapi-schema-validator'
-import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { LaneStats } from '../../src/relay/forward/contract.ts'
 import { openApi } from '../../src/relay/operate/openapi.ts'
-import { verifyStore } from '../../src/relay/store/sqlite/verify-store.ts'
 import {
   ADMIN_KEY,
   batchOf,
@@ -18,17 +14,11 @@ import {
   type TestRelay,
 } from '../support/relay-fixture.ts'
 
-const backups = mkdtempSync(join(tmpdir(), 'metertap-backups-'))
 let relay: TestRelay
 beforeEach(async () => {
-  relay = await openTestRelay({ admin: { key: ADMIN_KEY, backupFolder: backups } })
+  relay = await openTestRelay({ admin: { key: ADMIN_KEY } })
 })
-afterEach(async () => {
-  await relay.close()
-  for (const file of readdirSync(backups)) rmSync(join(backups, file))
-})
-
-afterAll(() => rmSync(backups, { recursive: true }))
+afterEach(() => relay.close())
 
 interface Reply {
   readonly status: number
@@ -227,13 +217,6 @@ describe('operation', () => {
     } finally {
       vi.useRealTimers()
     }
-  })
-
-  test('a backup is made under a name of the relay’s own, and is whole', async () => {
-    await relay.send(batchOf([goodEvent()]))
-    const { file } = (await admin('POST', '/v1/backup')).body
-    expect(readdirSync(backups)).toEqual([file])
-    expect(await verifyStore(join(backups, String(file)))).toMatchObject({ ok: true, streams: 1, eventsOnTheWay: 1 })
   })
 
   test('without a folder there is no backup over the network', async () => {

@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import * as z from 'zod/mini'
+import { MetertapError } from '../../wire/errors.ts'
 import { isCleanText } from '../clean-text.ts'
 import type { ForwarderDesk } from '../forward/contract.ts'
 import { HttpProblem } from '../problem.ts'
@@ -116,8 +117,15 @@ export function createOperationRoutes(deps: OperationDeps): Hono<RelayEnv> {
     }
     // The name is the relay's own: nobody chooses a path over the network.
     const file = `relay-${new Date(clock()).toISOString().replaceAll(/[:.]/g, '-')}.db`
-    await ask(() => backup(file))
+    const refusal = await ask(() => backup(file).then(() => undefined, asRefusal))
+    if (refusal !== undefined) throw new HttpProblem('conflict', refusal)
     return c.json({ file })
   })
   return routes
+}
+
+/** A store that is copied by other means says so: asking again would not help. */
+function asRefusal(error: unknown): string {
+  if (error instanceof MetertapError && error.code === 'bad_option') return error.message
+  throw error
 }
