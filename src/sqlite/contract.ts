@@ -3,7 +3,10 @@ export type SqliteValue = null | number | bigint | string | Uint8Array
 
 export type SqliteRow = Record<string, SqliteValue>
 
-/** A statement that was prepared once; parameters stand in the order of its question marks. */
+/**
+ * A statement that was prepared once; parameters stand in the order of its question marks, or of the numbers behind all
+ * of them: `?1`, `?2`.
+ */
 export interface SqliteStatement {
   run(...parameters: SqliteValue[]): { readonly changes: number | bigint }
   get(...parameters: SqliteValue[]): SqliteRow | undefined

@@ -1,5 +1,6 @@
-import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import type { Sqlite, SqliteStatement } from './contract.ts'
+import { DatabaseSync } from 'node:sqlite'
+import type { Sqlite, SqliteStatement, SqliteValue } from './contract.ts'
+import { unnumber } from './unnumber.ts'
 
 /**
  * One connection of node:sqlite on a file, or in memory for ':memory:'.
@@ -35,7 +36,7 @@ export function nodeSqlite(db: DatabaseSync): Sqlite {
   }
 
   return {
-    prepare: (sql) => statementOf(db.prepare(sql)),
+    prepare: (sql) => prepare(db, sql),
     exec: (sql) => db.exec(sql),
     transaction(work) {
       begin()
@@ -74,7 +75,16 @@ export function nodeSqlite(db: DatabaseSync): Sqlite {
   }
 }
 
-/** node:sqlite types rows a little wider than they are. */
-function statementOf(statement: StatementSync): SqliteStatement {
-  return statement as unknown as SqliteStatement
+function prepare(db: DatabaseSync, given: string): SqliteStatement {
+  const { sql, order } = unnumber(given)
+  // node:sqlite types rows a little wider than they are.
+  const statement = db.prepare(sql) as unknown as SqliteStatement
+  if (!order) return statement
+  const inOrder = (parameters: readonly SqliteValue[]) => order.map((index) => parameters[index] as SqliteValue)
+  return {
+    run: (...parameters) => statement.run(...inOrder(parameters)),
+    get: (...parameters) => statement.get(...inOrder(parameters)),
+    all: (...parameters) => statement.all(...inOrder(parameters)),
+    iterate: (...parameters) => statement.iterate(...inOrder(parameters)),
+  }
 }

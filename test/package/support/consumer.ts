@@ -31,8 +31,11 @@ const MAX_OUTPUT_BYTES = 2 ** 26
 const BESIDES = ['zod', 'react', 'react-dom', '@types/react', '@types/react-dom', '@cloudflare/workers-types']
 
 /** The Node that runs the tests first: a bare machine's own may be older than the package allows. */
-export function environmentWith(given: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
-  return { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}`, ...given }
+export function environmentWith(
+  given: Readonly<Record<string, string>> = {},
+  node: string = process.execPath,
+): NodeJS.ProcessEnv {
+  return { ...process.env, PATH: `${dirname(node)}:${process.env.PATH}`, ...given }
 }
 
 export async function versionsOf(names: readonly string[]): Promise<Record<string, string>> {
@@ -53,8 +56,11 @@ export async function pack(to: string): Promise<string> {
   return join(to, packed?.filename ?? '')
 }
 
-/** Packs what was built, and installs it into a fresh folder with the files of test/package/consumer. */
-export async function openConsumer(): Promise<Consumer> {
+/**
+ * Packs what was built, and installs it into a fresh folder with the files of test/package/consumer. `node`: the one that
+ * its programs find first.
+ */
+export async function openConsumer(node: string = process.execPath): Promise<Consumer> {
   const folder = await mkdtemp(join(tmpdir(), 'metertap-consumer-'))
   const tarball = await pack(folder)
   await cp(FILES, folder, { recursive: true })
@@ -66,7 +72,7 @@ export async function openConsumer(): Promise<Consumer> {
     tarball,
     path: (...parts) => join(folder, ...parts),
     async run(program, args, environment) {
-      const options = { cwd: folder, env: environmentWith(environment), maxBuffer: MAX_OUTPUT_BYTES }
+      const options = { cwd: folder, env: environmentWith(environment, node), maxBuffer: MAX_OUTPUT_BYTES }
       try {
         return (await run(program, args, options)).stdout
       } catch (error) {
@@ -74,7 +80,8 @@ export async function openConsumer(): Promise<Consumer> {
         throw new Error(`${program} ${args.join(' ')}\n${stdout}\n${stderr}`, { cause: error })
       }
     },
-    start: (program, args, environment) => start(program, args, { cwd: folder, env: environmentWith(environment) }),
+    start: (program, args, environment) =>
+      start(program, args, { cwd: folder, env: environmentWith(environment, node) }),
     close: () => rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }),
   }
   await consumer.run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'])
