@@ -4,7 +4,7 @@ import type { Runtime } from '../runtime/contract.ts'
 import { createBackoff } from '../schedule/backoff.ts'
 import { createDrainer, type Drainer, type Turn } from '../schedule/drainer.ts'
 import type { TokenSource } from '../transport/contract.ts'
-import { type Explain, send } from '../transport/send.ts'
+import { send } from '../transport/send.ts'
 import { createClockEvidence } from './clock-evidence.ts'
 import { createDeliver, type DeliverHooks } from './deliver.ts'
 import type { Settings } from './options.ts'
@@ -28,8 +28,6 @@ export interface DeliveryOptions {
   readonly signal: AbortSignal
   readonly hooks: DeliverHooks
   readonly onError: (error: unknown) => void
-  /** See SendOptions. */
-  readonly explain?: Explain | undefined
 }
 
 const LEASE_MS = 60_000
@@ -52,11 +50,11 @@ export function createDelivery(options: DeliveryOptions): Drainer {
 
 /** One turn of delivery, with all that it needs for its request. */
 export function createTurn(options: TurnOptions): () => Promise<Turn> {
-  const { settings, runtime, tokens, outbox, device, isExclusive, signal, hooks, explain } = options
+  const { settings, runtime, tokens, outbox, device, isExclusive, signal, hooks } = options
   const { now, gzip, setTimer } = runtime
   const http = ky.create({ retry: 0, throwHttpErrors: false, timeout: false, fetch: runtime.fetch })
   const url = `${settings.relay}/v1/events`
-  const sending = { http, url, tokens, now, gzip, setTimer, timeoutMs: settings.requestTimeoutMs, signal, explain }
+  const sending = { http, url, tokens, now, gzip, setTimer, timeoutMs: settings.requestTimeoutMs, signal }
   return createDeliver({
     outbox,
     device,

@@ -6,9 +6,13 @@ import { browserGzip } from '../runtime/browser.ts'
 import { Sender, type SenderOptions } from './sender.ts'
 
 export { idbMain } from '../outbox/idb/main-verbs.ts'
+/**
+ * Not for anybody's use: what several pieces need, some bundlers put into one file for each set of pieces that need it.
+ * So each piece says that it needs all of those before it, and a page begins with one such file instead of three.
+ */
+export { createAgent } from './browser.ts'
 export { restoreSpill } from './spill-restore.ts'
 
 export function createSender(options: SenderOptions): Sender {
-  const explain = async (body: string) => (await import('../wire/answer-schema.ts')).answerFaults(body)
-  return new Sender({ ...options, runtime: { ...options.runtime, gzip: browserGzip() }, explain })
+  return new Sender({ ...options, runtime: { ...options.runtime, gzip: browserGzip() } })
 }

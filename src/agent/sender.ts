@@ -6,7 +6,6 @@ import type { Drainer } from '../schedule/drainer.ts'
 import { createRounds, type Rounds } from '../schedule/rounds.ts'
 import { createTriggers, type Triggers } from '../schedule/triggers.ts'
 import type { TokenSource } from '../transport/contract.ts'
-import type { Explain } from '../transport/send.ts'
 import { createTokenSource } from '../transport/token-source.ts'
 import { createDelivery } from './delivery.ts'
 import { LastWords } from './last-words.ts'
@@ -21,8 +20,6 @@ import type { Sending, SendingOptions } from './sending.ts'
 
 export interface SenderOptions extends SendingOptions {
   readonly settings: Settings
-  /** See SendOptions. */
-  readonly explain?: Explain | undefined
 }
 
 interface Open {

@@ -13,6 +13,8 @@ export { createMemoryOutbox } from '../outbox/memory/open.ts'
 export { hardTimes } from '../outbox/resilient/hard-times.ts'
 export { DeadLetters, toNdjson } from './dead-letters.ts'
 export { Rollups } from './rollups.ts'
+/** See there. */
+export * from './second-piece.ts'
 
 /** See `backgroundSync` of createAgent(). */
 export function syncInBackground(agent: Agent, runtime: Runtime, { outbox }: { readonly outbox: string }): void {

@@ -30,8 +30,8 @@ export function classify(answer: PlainAnswer, nowMs: number): Outcome {
   const { status } = answer
   if (status >= 200 && status < 300) {
     const read = readAnswer(parse(answer.body))
-    if (read) return { kind: 'answered', answer: read }
-    const detail = `Status ${status} without an answer of this protocol: a proxy, a captive portal, or the wrong relay address.`
+    if (typeof read === 'object') return { kind: 'answered', answer: read }
+    const detail = `Status ${status} without an answer of this protocol: a proxy, a captive portal, or the wrong relay address.${read && ` Wrong in it: ${read}.`}`
     return { kind: 'later', delayMs: 0, code: 'bad_answer', detail }
   }
   const { code, detail } = describe(answer)

@@ -14,11 +14,7 @@ export interface SendOptions {
   readonly timeoutMs: number
   /** Aborts what is under way when the agent closes. */
   readonly signal: AbortSignal
-  /** Says what is wrong with a body that is no answer of this protocol, where that much code is at hand. */
-  readonly explain?: Explain | undefined
 }
-
-export type Explain = (body: string) => Promise<string | undefined>
 
 async function post(options: SendOptions, body: string | Uint8Array<ArrayBuffer>, token: string): Promise<Outcome> {
   const headers: Record<string, string> = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
@@ -32,21 +28,13 @@ async function post(options: SendOptions, body: string | Uint8Array<ArrayBuffer>
     const response = await options.http.post(options.url, { body, headers, redirect: 'manual', signal })
     const status = response.type === 'opaqueredirect' ? 302 : response.status
     const retryAfter = response.headers.get('retry-after')
-    const text = await response.text()
-    return explained(classify({ status, retryAfter, body: text }, options.now()), text, options.explain)
+    return classify({ status, retryAfter, body: await response.text() }, options.now())
   } catch (error) {
     const detail = `No answer from the relay (${(error as Error).name}). Check the network, the relay's address and its allowed origins.`
     return { kind: 'later', delayMs: 0, code: 'relay_unreachable', detail }
   } finally {
     inTime()
   }
-}
-
-/** An explanation that cannot be had is no reason to wait or to fail. */
-async function explained(outcome: Outcome, body: string, explain: Explain | undefined): Promise<Outcome> {
-  if (outcome.kind !== 'later' || outcome.code !== 'bad_answer') return outcome
-  const faults = await explain?.(body).catch(() => undefined)
-  return faults ? { ...outcome, detail: `${outcome.detail} ${faults}` } : outcome
 }
 
 /** Posts with a token; one that the relay refuses is forgotten. `isRefused`: there was one, and it was. */

@@ -30,7 +30,7 @@ export async function measureBundle(entry: string): Promise<BundleSize> {
   }
   add(chunks.find(({ isEntry }) => isEntry))
   const atOnce = [...loaded]
-  add(chunks.find(({ facadeModuleId }) => facadeModuleId?.endsWith('/second-piece.ts')))
+  add(chunks.find(({ moduleIds }) => moduleIds.some((id) => id.endsWith('/second-piece.ts'))))
   return {
     firstBytes: bytesOf(atOnce),
     usualBytes: bytesOf([...loaded]),

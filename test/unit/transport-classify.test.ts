@@ -27,6 +27,14 @@ describe('classify', () => {
     expect(outcome(status, body)).toMatchObject({ kind: 'later', delayMs: 0, code: 'bad_answer' })
   })
 
+  test('what is wrong with an answer is named by its place', () => {
+    const wrong = { ...good, received: { s: [[0, 'x']] } }
+    expect(outcome(200, wrong)).toMatchObject({
+      detail: expect.stringMatching(/address\. Wrong in it: received\.s\.0\.1\.$/),
+    })
+    expect(outcome(200, '<html>')).toMatchObject({ detail: expect.stringMatching(/address\.$/) })
+  })
+
   test('an answer may hold more than is known today', () => {
     expect(outcome(200, { ...good, future: 1 }).kind).toBe('answered')
   })

@@ -4,7 +4,7 @@ import { gunzipSync } from 'node:zlib'
 import ky from 'ky'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { TokenSource } from '../../src/transport/contract.ts'
-import { type Explain, send } from '../../src/transport/send.ts'
+import { send } from '../../src/transport/send.ts'
 import { MetertapError } from '../../src/wire/errors.ts'
 import { createGzip } from '../../src/wire/gzip.ts'
 import { fakeClock } from '../support/fake-clock.ts'
@@ -62,10 +62,9 @@ const gzip = createGzip(CompressionStream, Response)
 interface Given {
   readonly tokens?: (string | Error)[]
   readonly pack?: typeof gzip | 'none'
-  readonly explain?: Explain
 }
 
-function sender(url: string, { tokens = ['token-1'], pack = gzip, explain }: Given = {}) {
+function sender(url: string, { tokens = ['token-1'], pack = gzip }: Given = {}) {
   const clock = fakeClock()
   const abort = new AbortController()
   const source = tokenSource(tokens)
@@ -80,7 +79,6 @@ function sender(url: string, { tokens = ['token-1'], pack = gzip, explain }: Giv
     timeoutMs: 30_000,
     signal: abort.signal,
     tokens: source.tokens,
-    explain,
   }
   return { clock, abort, send: () => send(options, TEXT), invalidated: source.invalidated }
 }
@@ -214,32 +212,5 @@ describe('send', () => {
     abort.abort()
     expect((await outcome).kind).toBe('later')
     expect(clock.pendingMs).toEqual([])
-  })
-})
-
-describe('an answer of no protocol', () => {
-  test.each<[string, Explain | undefined, RegExp]>([
-    [
-      'says what is wrong with it, where that is known',
-      async (body) => `${body.length} characters.`,
-      /address\. 5 characters\.$/,
-    ],
-    ['says as much as is known without', undefined, /address\.$/],
-    ['is what it is when no explanation can be had', () => Promise.reject(new Error('offline')), /address\.$/],
-  ])('%s', async (_, explain, expected) => {
-    const { url } = await serve((_, response) => response.end('hello'))
-    const outcome = await sender(url, explain && { explain }).send()
-    expect(outcome).toMatchObject({ kind: 'later', code: 'bad_answer', detail: expect.stringMatching(expected) })
-  })
-
-  test('is the only one that is explained', async () => {
-    const { url } = await serve((_, response, call) => {
-      response.statusCode = call === 0 ? 200 : 503
-      response.end(call === 0 ? ANSWER : 'hello')
-    })
-    const explain = vi.fn(async () => 'never')
-    const { send } = sender(url, { explain })
-    expect([(await send()).kind, (await send()).kind]).toEqual(['answered', 'later'])
-    expect(explain).not.toHaveBeenCalled()
   })
 })
