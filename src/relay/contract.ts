@@ -46,6 +46,12 @@ export interface MeterRoute {
      * once the window is over, but parked for the operator. Default 30.
      */
     readonly dedupWindowDays?: number
+    /**
+     * What becomes of events when `fields` fit none of them, 20 or more in a row (`missing_field`, `mapping_failed`,
+     * `unsupported_value`). 'hold': the lane keeps its queue until one can be mapped. 'bury': each becomes a dead letter, as
+     * a single such event does in either case. Default 'hold'.
+     */
+    readonly whenUnmappable?: 'hold' | 'bury'
   }
 }
 

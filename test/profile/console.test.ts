@@ -144,6 +144,21 @@ describe('the console', () => {
     expect(world.zuora.ledger.totals('halftone-exports')).toMatchObject({ billable: 3, deduplicated: 0 })
   })
 
+  it('says which lane keeps its queue by itself, and why', async () => {
+    await recordSome()
+    world.zuora.faults.set([{ kind: 'status', status: 403, meter: 'exports' }])
+    const page = await openConsole()
+    await signIn(page)
+    await expect.poll(() => text(page, '#health'), WAIT).toBe('The upstream answers, and no lane is held up.')
+    const grant = await createGrant({ ...world.grants, account: 'acme', device: 'laptop', meters: ['exports'] })
+    const { token } = await send('/v1/token', { grant })
+    const now = Date.now()
+    const segments = [{ stream: STREAM, first: 3, events: [['exports', now, { format: 'jpeg', quantity: 1 }]] }]
+    const streams = [{ id: STREAM, recorded: 7, dropped: { storage_full: 1 } }]
+    await send('/v1/events', { v: 1, sentAt: now, device: 'laptop', streams, segments }, token)
+    await expect.poll(() => text(page, '#health'), WAIT).toContain('exports keeps its queue: HTTP 403')
+  })
+
   it('replays by keyboard alone, pauses and resumes a lane, and finds an event', async () => {
     await recordSome()
     world.zuora.faults.clear()

@@ -2,9 +2,10 @@ import { globSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parseCommand } from '../../src/relay/cli/args.ts'
 import { explain, toMarkdown } from '../../src/relay/cli/explain/explain.ts'
+import { LANE_HOLDS } from '../../src/relay/cli/explain/lane-holds.ts'
 import { VERDICTS } from '../../src/relay/cli/explain/verdicts.ts'
 
-/** Codes that the sources give to single events. Those of whole errors are checked by the compiler. */
+/** Codes that the sources give to single events. Those of whole errors and of lanes are checked by the compiler. */
 function verdictsInSources(): string[] {
   const files = globSync('src/relay/{accept,forward,reconcile}/*.ts')
   const texts = files.map((file) => readFileSync(file, 'utf8'))
@@ -23,7 +24,9 @@ describe('the catalogue of codes', () => {
   test('explains every verdict that the relay gives', () => {
     const codes = verdictsInSources()
     expect(codes.length).toBeGreaterThan(15)
-    expect(codes.filter((code) => !Object.hasOwn(VERDICTS, code))).toEqual([])
+    const known = { ...VERDICTS, ...LANE_HOLDS }
+    expect(codes.filter((code) => !Object.hasOwn(known, code))).toEqual([])
+    expect(explain('everything_unmappable')).toContain('(holds of a lane)')
   })
 
   test('says cause and fix, for each place where a code occurs', () => {

@@ -1,13 +1,8 @@
 import { expect, test } from 'vitest'
-import { createBreaker } from '../../src/relay/forward/breaker.ts'
-import { createConcurrency } from '../../src/relay/forward/concurrency.ts'
+import { createLaneMemory, type Rest } from '../../src/relay/forward/lane-memory.ts'
 import { createLaneRecall } from '../../src/relay/forward/lane-recall.ts'
-import type { LaneMemory, Rest } from '../../src/relay/forward/settle-delivery.ts'
 
-const memoryOf = (): LaneMemory => ({
-  ...{ breaker: createBreaker(), concurrency: createConcurrency(8), failures: 0, round: 0 },
-  ...{ maxBytes: 900, learnedMaxBytes: 900, wasPaused: false, calls: 0, accepted: 0, buried: 0 },
-})
+const memoryOf = () => createLaneMemory({ maxBytes: 900, maxCalls: 8 })
 const GO_ON: Rest = { ms: 0, wakeable: false, state: 'sending' }
 
 function bed() {

@@ -325,11 +325,15 @@ test('the ledger shows what the forwarder does', async () => {
   const read = async (path: string): Promise<string> =>
     await (await other.adminRequest(path, { headers: { Authorization: `Bearer ${ADMIN_KEY}` } })).text()
   const counts = { calls: 3, accepted: 2, buried: 1, parked: 0, failuresInARow: 4, inFlight: 0, maxInFlight: 8 }
-  stats.push({ lane: 'calls', state: 'paused', reason: '403', ...counts })
-  expect(JSON.parse(await read('/v1/ledger'))).toMatchObject({ forwarding: [{ lane: 'calls', reason: '403' }] })
+  stats.push({ lane: 'calls', state: 'paused', reason: '403', code: 'everything_unmappable', ...counts })
+  expect(JSON.parse(await read('/v1/ledger'))).toMatchObject({
+    forwarding: [{ lane: 'calls', reason: '403', code: 'everything_unmappable' }],
+  })
   const metrics = await read('/metrics')
   expect(metrics).toContain('metertap_lane_state{lane="calls",state="paused"} 1')
   expect(metrics).toContain('metertap_lane_state{lane="calls",state="idle"} 0')
+  expect(metrics).toContain('metertap_lane_held{lane="calls",code="everything_unmappable"} 1')
+  expect(metrics).toContain('metertap_lane_held{lane="calls",code="everything_refused"} 0')
   expect(metrics).toContain('metertap_lane_failures_in_a_row{lane="calls"} 4')
   await other.close()
 })

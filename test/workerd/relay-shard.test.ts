@@ -173,6 +173,28 @@ describe('a shard', () => {
       expect(await bed.restart().ask('totals', [])).toMatchObject({ received: 200, dead, forwarded: 200 - dead })
     }))
 
+  test('whose fields fit no event keeps the queue, though it is evicted before each alarm', () =>
+    inside(async (bed) => {
+      const [route] = settings.meters
+      const fields = { Id: 'id', Account: 'account', Quantity: 'data.quantiy' } as const
+      const upstream = { meterGlobalId: 'calls', fields }
+      const meters = route ? [{ ...route, upstream }] : []
+      const ring = async (): Promise<void> => {
+        bed.nowMs = Math.max(bed.nowMs, bed.alarmAtMs ?? 0)
+        bed.alarmAtMs = undefined
+        await bed.restart({ meters }).alarm()
+      }
+      for (let seq = 0; seq < 40; seq++) {
+        await bed.restart({ meters }).accept(request(events(seq, seq), { receivedAtMs: NOW_MS }))
+        await ring()
+        await ring()
+      }
+      expect(bed.alarmAtMs).toBeGreaterThan(bed.nowMs)
+      expect(await bed.restart({ meters }).ask('totals', [])).toMatchObject({ received: 40, forwarded: 0, dead: 19 })
+      await ringAll(bed)
+      expect(await bed.restart().ask('totals', [])).toMatchObject({ received: 40, forwarded: 21, dead: 19 })
+    }))
+
   test('cuts what no row can hold into several, and sends all of it', () =>
     inside(async (bed) => {
       const shard = bed.restart()

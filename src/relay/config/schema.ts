@@ -52,6 +52,7 @@ const upstreamMeter = strict({
   fields,
   ordered: z.literal('account', fix("give 'account', or leave it out")).optional(),
   dedupWindowDays: whole(0, 18_250, 'days').optional(),
+  whenUnmappable: z.enum(['hold', 'bury'], fix("give 'hold' or 'bury', or leave it out")).optional(),
 }).refine(
   (value) => (value.meterGlobalId === undefined) !== (value.url === undefined),
   fix('give meterGlobalId or url, one of the two'),

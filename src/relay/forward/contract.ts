@@ -39,13 +39,21 @@ export interface ForwarderOptions {
 
 export type LaneState = 'stopped' | 'idle' | 'sending' | 'backing_off' | 'paused'
 
+/**
+ * Why a lane holds its whole queue by itself. `everything_refused`: the upstream takes no event of it.
+ * `everything_unmappable`: the meter's `fields` fit no event.
+ */
+export type LaneHold = 'everything_refused' | 'everything_unmappable'
+
 /** One lane since start(). */
 export interface LaneStats {
   readonly lane: string
   /** It carries events so old that the upstream may not notice a second copy. */
   readonly late?: true
   readonly state: LaneState
-  /** Why it backs off or is paused: a status, a code; never event data. */
+  /** Present while it holds its queue until what is wrong with all of it is mended. */
+  readonly code?: LaneHold
+  /** Why it backs off or is paused: a status, a code, names of fields; never event data. */
   readonly reason?: string
   /** When it goes on by itself, ms since 1970: present while it backs off or is paused. */
   readonly resumesAtMs?: number

@@ -1,5 +1,5 @@
 import type { Delivery } from '../store/contract.ts'
-import type { Rest } from './settle-delivery.ts'
+import type { Rest } from './lane-memory.ts'
 
 /** A lane's calls under way, and the rest that the last of them asked for. */
 export interface Flights {

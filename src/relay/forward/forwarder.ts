@@ -87,7 +87,7 @@ function createLanes(options: ForwarderParts, timer: Timer, stopped: AbortSignal
 function lanesOf(
   route: MeterRoute,
   restBase: string,
-  shared: Omit<LaneOptions, 'lane' | 'url' | 'map' | 'window' | 'isOrdered' | 'pausedWith'>,
+  shared: Omit<LaneOptions, 'lane' | 'url' | 'map' | 'window' | 'isOrdered' | 'isBraked' | 'pausedWith'>,
 ): Lane[] {
   const { meter, upstream } = route
   const own = {
@@ -96,6 +96,7 @@ function lanesOf(
       url: usageUrl(route, restBase),
       map: createMapper(upstream.fields),
       isOrdered: upstream.ordered === 'account',
+      isBraked: upstream.whenUnmappable !== 'bury',
     },
     window: createDedupWindow(upstream.dedupWindowDays ?? DEFAULT_WINDOW_DAYS),
   }

@@ -1,5 +1,6 @@
 import { type BreakerState, createBreaker } from './breaker.ts'
-import type { LaneMemory, Rest } from './settle-delivery.ts'
+import type { LaneMemory, Rest } from './lane-memory.ts'
+import { type BrakeState, createMappingBrake } from './mapping-brake.ts'
 
 /** Keeps a text for each lane, for whoever runs it next. */
 export interface Keepsakes {
@@ -17,6 +18,8 @@ export interface LaneRecall {
 
 interface Kept {
   readonly breaker: BreakerState
+  /** Absent in what an earlier version kept. */
+  readonly brake?: BrakeState
   readonly failures: number
   readonly learnedMaxBytes: number
   readonly wasPaused: boolean
@@ -40,8 +43,9 @@ export function createLaneRecall({ lane, memory, clock, keepsakes }: LaneRecallD
   let resting: Kept['rest']
 
   function write(rest: Kept['rest']): string {
-    const { breaker, failures, learnedMaxBytes, wasPaused } = memory
-    const kept: Kept = { breaker: breaker.snapshot(), failures, learnedMaxBytes, wasPaused, ...(rest && { rest }) }
+    const { breaker, brake, failures, learnedMaxBytes, wasPaused } = memory
+    const states = { breaker: breaker.snapshot(), brake: brake.snapshot() }
+    const kept: Kept = { ...states, failures, learnedMaxBytes, wasPaused, ...(rest && { rest }) }
     return JSON.stringify(kept)
   }
 
@@ -49,8 +53,8 @@ export function createLaneRecall({ lane, memory, clock, keepsakes }: LaneRecallD
     async recall() {
       const text = await keepsakes?.read(lane)
       if (text === undefined) return undefined
-      const { breaker, rest, ...others } = JSON.parse(text) as Kept
-      Object.assign(memory, others, { breaker: createBreaker(breaker) })
+      const { breaker, brake, rest, ...others } = JSON.parse(text) as Kept
+      Object.assign(memory, others, { breaker: createBreaker(breaker), brake: createMappingBrake(brake) })
       known = text
       resting = rest
       const leftMs = (rest?.untilMs ?? 0) - clock()

@@ -1,20 +1,15 @@
-import type { BuildDelivery, Delivery, LaneBacklog, StoredEvent } from '../store/contract.ts'
-import { createBreaker, PROBE_EVENTS } from './breaker.ts'
-import { buildDelivery } from './build-delivery.ts'
+import type { Delivery } from '../store/contract.ts'
+import { createBreaker } from './breaker.ts'
 import type { CallBudget } from './call-budget.ts'
-import type { CallLimits } from './call-limits.ts'
-import { createConcurrency } from './concurrency.ts'
-import type { LaneState, LaneStats, Timer } from './contract.ts'
-import type { DedupWindow } from './dedup-window.ts'
+import type { LaneHold, LaneState, LaneStats, Timer } from './contract.ts'
 import { createFlights } from './flights.ts'
+import { readBacklog } from './lane-backlog.ts'
+import { type CutOptions, createCutter } from './lane-cut.ts'
+import { createLaneMemory, GO_ON, type Rest } from './lane-memory.ts'
 import { createLaneRecall, type Keepsakes } from './lane-recall.ts'
-import type { Mapped } from './map-event.ts'
 import { createNapper } from './nap.ts'
 import {
   backOff,
-  GO_ON,
-  type LaneMemory,
-  type Rest,
   restBetweenProbes,
   restWithoutToken,
   SET_ASIDE_MS,
@@ -23,23 +18,13 @@ import {
 } from './settle-delivery.ts'
 import type { Zuora } from './zuora.ts'
 
-export interface LaneOptions extends Omit<SettleDeps, 'build'> {
+export interface LaneOptions extends Omit<SettleDeps, 'split'>, CutOptions {
   readonly url: string
-  readonly map: (event: StoredEvent) => Mapped
   readonly zuora: Zuora
   readonly budget: CallBudget
-  readonly limits: CallLimits
-  readonly gzip: (bytes: Uint8Array) => Uint8Array
   readonly timer: Timer
-  /** Marks claims; each call gets a name of its own behind it. */
-  readonly owner: string
-  readonly leaseMs: number
   readonly lingerMs: number
   readonly maxCallsInFlight: number
-  readonly isOrdered: boolean
-  readonly window: DedupWindow
-  /** Where this lane's late events go. Absent in the late lane itself. */
-  readonly late?: { readonly lane: string; readonly wake: () => void }
   /** Default: what a lane learns is forgotten with it. */
   readonly keepsakes?: Keepsakes
   /** The lanes whose pause holds for this one. */
@@ -64,23 +49,17 @@ const AWAIT_CALLS: Rest = { ms: IDLE_MS, wakeable: true, state: 'sending' }
 
 /** One meter's way upstream: oldest events first, as many calls at a time as the upstream takes well. */
 export function createLane(options: LaneOptions): Lane {
-  const { lane, store, clock, log, timer, zuora, url, owner, leaseMs, lingerMs, limits, map, gzip } = options
-  const { isOrdered, window, late, budget } = options
-  const memory: LaneMemory = {
-    ...{ breaker: createBreaker(), concurrency: createConcurrency(isOrdered ? 1 : options.maxCallsInFlight) },
-    ...{ failures: 0, round: 0, maxBytes: limits.maxBytes, learnedMaxBytes: limits.maxBytes },
-    ...{ wasPaused: false, calls: 0, accepted: 0, buried: 0 },
-  }
-  const build: BuildDelivery = (events) =>
-    buildDelivery(events, { map, gzip, limits, learnedMaxBytes: memory.learnedMaxBytes })
-  const settleDeps: SettleDeps = { ...options, build }
+  const { lane, store, clock, log, timer, zuora, url, lingerMs, limits, window, late, budget } = options
+  const maxCalls = options.isOrdered ? 1 : options.maxCallsInFlight
+  const memory = createLaneMemory({ maxBytes: limits.maxBytes, maxCalls })
+  const cutter = createCutter(options, memory)
+  const settleDeps: SettleDeps = { ...options, split: cutter.split }
   const recall = createLaneRecall({ lane, memory, clock, keepsakes: options.keepsakes })
   const napper = createNapper(timer)
   const flights = createFlights({ clock, onLanding: () => napper.wake() })
-  let shown: { state: LaneState; reason?: string; resumesAtMs?: number } = { state: 'stopped' }
+  let shown: { state: LaneState; code?: LaneHold; reason?: string; resumesAtMs?: number } = { state: 'stopped' }
   let hasLingered = false
   let isStopping = false
-  let claims = 0
   let parked = 0
   let running: Promise<void> | undefined
 
@@ -101,7 +80,7 @@ export function createLane(options: LaneOptions): Lane {
 
   async function step(): Promise<Rest> {
     if (flights.size >= capacity()) return AWAIT_CALLS
-    const { waiting, others, pause } = await readBacklog()
+    const { waiting, others, pause } = await look()
     if (pause !== undefined) return rest('paused', IDLE_MS, `paused by the operator: ${pause}`)
     if (waiting + others <= 0) return flights.size > 0 ? AWAIT_CALLS : IDLE
     const isAlone = flights.size === 0
@@ -122,8 +101,9 @@ export function createLane(options: LaneOptions): Lane {
     shown = { state: 'sending' }
     const got = await zuora.ready()
     if (got.kind !== 'token') return restWithoutToken(got, memory, settleDeps)
-    const { delivery, isFresh } = await open(mayCut)
+    const { delivery, isFresh, hold } = await cutter.open(mayCut)
     if (isFresh) late?.wake()
+    if (hold) return hold
     if (!delivery) return flights.size > 0 ? AWAIT_CALLS : restWithoutDelivery()
     if (window.isOverFor(delivery, clock())) return park(delivery)
     if (memory.breaker.state === 'clearing') {
@@ -149,34 +129,13 @@ export function createLane(options: LaneOptions): Lane {
     return memory.breaker.state === 'closed' && memory.failures === 0 ? memory.concurrency.limit : 1
   }
 
-  async function readBacklog(): Promise<{ waiting: number; others: number; pause: string | undefined }> {
-    const lanes = await store.backlog()
-    const find = (name: string): LaneBacklog | undefined => lanes.find((backlog) => backlog.lane === name)
-    const own = find(lane)
-    const pause = [lane, ...options.pausedWith]
-      .map((name) => find(name)?.paused?.reason)
-      .find((why) => why !== undefined)
+  async function look(): ReturnType<typeof readBacklog> {
+    const found = await readBacklog({ store, lane, pausedWith: options.pausedWith, ownRows: flights.rows() })
+    const isPaused = found.pause !== undefined
     // Resuming says that the cause is mended: refused events may be buried again.
-    if (pause === undefined && memory.wasPaused) memory.breaker = createBreaker()
-    memory.wasPaused = pause !== undefined
-    return { waiting: own?.waiting ?? 0, others: (own?.inDelivery ?? 0) - flights.rows(), pause }
-  }
-
-  async function open(mayCut: boolean): Promise<{ delivery: Delivery | undefined; isFresh: boolean }> {
-    let isFresh = false
-    const nowMs = clock()
-    const maxEvents = memory.breaker.state === 'closed' ? limits.maxRows : Math.min(PROBE_EVENTS, limits.maxRows)
-    const delivery = await store.openDelivery(
-      {
-        ...{ lane, owner: `${owner}/${++claims}`, leaseMs, nowMs, maxEvents, mayCut, ordered: isOrdered },
-        ...(late === undefined ? {} : { late: { lane: late.lane, beforeMs: window.lateBeforeMs(nowMs) } }),
-      },
-      (events) => {
-        isFresh = true
-        return build(events)
-      },
-    )
-    return { delivery, isFresh }
+    if (!isPaused && memory.wasPaused) memory.breaker = createBreaker()
+    memory.wasPaused = isPaused
+    return found
   }
 
   async function park({ id, rows }: Delivery): Promise<Rest> {
@@ -209,9 +168,10 @@ export function createLane(options: LaneOptions): Lane {
     return { ms, wakeable: true, state, reason }
   }
 
-  function show({ state, reason, ms }: Rest): void {
+  function show({ state, code, reason, ms }: Rest): void {
     const isWaiting = state === 'backing_off' || state === 'paused'
-    shown = { state, ...(reason === undefined ? {} : { reason }), ...(isWaiting ? { resumesAtMs: clock() + ms } : {}) }
+    const why = { ...(code === undefined ? {} : { code }), ...(reason === undefined ? {} : { reason }) }
+    shown = { state, ...why, ...(isWaiting ? { resumesAtMs: clock() + ms } : {}) }
   }
 
   return {

@@ -1,37 +1,8 @@
 import type { Log } from '../log.ts'
-import type { BuildDelivery, Delivery, RelayStore } from '../store/contract.ts'
+import type { Delivery, RelayStore } from '../store/contract.ts'
 import { backoffMs } from './backoff.ts'
-import type { Breaker } from './breaker.ts'
 import type { Verdict } from './classify.ts'
-import type { Concurrency } from './concurrency.ts'
-import type { LaneState } from './contract.ts'
-
-/** What a lane learns while it runs; forgotten at a restart, unless it has keepsakes. */
-export interface LaneMemory {
-  breaker: Breaker
-  readonly concurrency: Concurrency
-  /** Calls in a row that got no verdict; those that were under way together count as one. */
-  failures: number
-  /** Grows with each of them. */
-  round: number
-  /** The environment's limit. */
-  readonly maxBytes: number
-  learnedMaxBytes: number
-  /** The operator had the lane paused when it was looked at last. */
-  wasPaused: boolean
-  calls: number
-  accepted: number
-  buried: number
-}
-
-/** How long a lane waits before its next step. 0 ms: it goes on. */
-export interface Rest {
-  readonly ms: number
-  /** Whether new events end it early. */
-  readonly wakeable: boolean
-  readonly state: LaneState
-  readonly reason?: string
-}
+import { GO_ON, type LaneMemory, type Rest } from './lane-memory.ts'
 
 export interface SettleDeps {
   readonly lane: string
@@ -39,7 +10,8 @@ export interface SettleDeps {
   readonly clock: () => number
   readonly random: () => number
   readonly log: Log
-  readonly build: BuildDelivery
+  /** Cuts a delivery into smaller ones; the lane's rest when none of it can be mapped: then it was put off whole. */
+  readonly split: (id: string, inDoubt: boolean) => Promise<Rest | undefined>
 }
 
 /** A claimed delivery, and the lane's round when its call was made. */
@@ -48,7 +20,6 @@ export interface Flight {
   readonly round: number
 }
 
-export const GO_ON: Rest = { ms: 0, wakeable: false, state: 'sending' }
 /** Wrong rights or configuration: somebody has to act, so there is no hurry. */
 const PAUSE_MS = 60_000
 /** A refused event that may not be buried now comes back after this. */
@@ -138,14 +109,13 @@ async function tryLater(
   memory: LaneMemory,
   deps: SettleDeps,
 ): Promise<Rest> {
-  const { lane, store, clock, log, build } = deps
+  const { lane, store, clock, log, split } = deps
   const { id, rows, attempts } = delivery
   const othersPass = memory.failures === 0
   const rest = round === memory.round ? slowDown(verdict, memory, deps) : restAlready(verdict, memory, deps)
   if (othersPass && rows > 1 && attempts >= SPLIT_ATTEMPTS) {
     log('warn', 'delivery_split', { lane, id, rows, reason: verdict.reason })
-    await store.splitDelivery(id, build, verdict.inDoubt)
-    return rest
+    return (await split(id, verdict.inDoubt)) ?? rest
   }
   const delayMs = attempts >= PATIENT_ATTEMPTS ? Math.max(PATIENT_MS, rest.ms) : rest.ms
   log('warn', 'delivery_postponed', { lane, id, rows, attempts: attempts + 1, delayMs, reason: verdict.reason })
@@ -173,13 +143,14 @@ interface Refusal {
 
 /** Never again unchanged: halves, until the bad event is alone; then it is buried, unless everything is refused. */
 async function refuse(delivery: Delivery, refusal: Refusal, memory: LaneMemory, deps: SettleDeps): Promise<Rest> {
-  const { lane, store, clock, log, build } = deps
+  const { lane, store, clock, log, split } = deps
   const { id, rows } = delivery
   const { code, reason, detail, inDoubt } = refusal
   const { breaker } = memory
   if (rows > 1) {
     log('warn', 'delivery_split', { lane, id, rows, reason })
-    await store.splitDelivery(id, build, inDoubt)
+    const hold = await split(id, inDoubt)
+    if (hold) return hold
   } else if (breaker.mayBury()) {
     log('error', 'event_buried', { lane, id, code, reason })
     await store.buryDelivery(id, code, detail, clock())
@@ -193,6 +164,7 @@ async function refuse(delivery: Delivery, refusal: Refusal, memory: LaneMemory, 
 export function restBetweenProbes({ breaker }: LaneMemory, { lane, log }: SettleDeps, reason?: string): Rest {
   const why = `everything is refused${reason === undefined ? '' : `: ${reason}`}; check the meter's event definition and fields`
   const ms = breaker.restMs()
-  log('error', 'lane_paused', { lane, reason: why, pauseMs: ms })
-  return { ms, wakeable: false, state: 'paused', reason: why }
+  const code = 'everything_refused'
+  log('error', 'lane_paused', { lane, code, reason: why, pauseMs: ms })
+  return { ms, wakeable: false, state: 'paused', code, reason: why }
 }

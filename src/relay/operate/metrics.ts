@@ -24,6 +24,7 @@ export interface Metrics {
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const LANE_STATES = ['stopped', 'idle', 'sending', 'backing_off', 'paused'] as const
+const LANE_HOLDS = ['everything_refused', 'everything_unmappable'] as const
 
 /** The relay's metrics, in a registry of their own: several relays of one process do not mix. */
 export function createMetrics(deps: MetricsDeps): Metrics {
@@ -90,6 +91,7 @@ function createGauges(deps: MetricsDeps, registers: Registry[]): () => Promise<v
   const backlog = gauge('backlog_events', 'Stored events not yet accepted upstream.', 'lane', 'state')
   const oldest = gauge('backlog_oldest_seconds', 'How long the oldest of them has been on its way here.', 'lane')
   const lanes = gauge('lane_state', '1 for the state that the lane is in.', 'lane', 'state')
+  const holds = gauge('lane_held', '1 while the lane keeps its whole queue, by reason.', 'lane', 'code')
   const failures = gauge('lane_failures_in_a_row', 'Upstream calls without a verdict, in a row.', 'lane')
   const refusing = gauge('refusing', '1 while the relay takes nothing, by reason.', 'reason')
   const open = gauge('open_body_bytes', 'Bytes of bodies in memory.')
@@ -98,9 +100,10 @@ function createGauges(deps: MetricsDeps, registers: Registry[]): () => Promise<v
     const now = pressure()
     for (const reason of ['disk', 'commit', 'backlog']) refusing.set({ reason }, reason === now ? 1 : 0)
     open.set(openBytes())
-    for (const { lane, state, failuresInARow } of forwarder.stats()) {
+    for (const { lane, state, code, failuresInARow } of forwarder.stats()) {
       failures.set({ lane }, failuresInARow)
       for (const one of LANE_STATES) lanes.set({ lane, state: one }, one === state ? 1 : 0)
+      for (const one of LANE_HOLDS) holds.set({ lane, code: one }, one === code ? 1 : 0)
     }
     const { streams: count, ...states } = await store.totals()
     streams.set(count)

@@ -1,5 +1,6 @@
 import { AGENT_ERRORS } from './agent-errors.ts'
 import type { Explanation } from './contract.ts'
+import { LANE_HOLDS } from './lane-holds.ts'
 import { RELAY_PROBLEMS } from './relay-problems.ts'
 import { VERDICTS } from './verdicts.ts'
 
@@ -12,6 +13,7 @@ const CHAPTERS: readonly Chapter[] = [
   { title: 'Errors of an agent', codes: AGENT_ERRORS },
   { title: 'Refusals of a whole request', codes: RELAY_PROBLEMS },
   { title: 'Verdicts on one event', codes: VERDICTS },
+  { title: 'Holds of a lane', codes: LANE_HOLDS },
 ]
 
 /** What a code means, wherever it occurs; undefined for an unknown one. */

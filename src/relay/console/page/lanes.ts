@@ -112,11 +112,17 @@ function stateOf(nowMs: number, backlog: LaneBacklog | undefined, stats: LaneSta
 function healthOf(lanes: readonly LaneBacklog[], forwarding: readonly LaneStats[]): readonly [string, boolean] {
   const failing = forwarding.filter(({ state, failuresInARow }) => state === 'backing_off' || failuresInARow > 0)
   const paused = lanes.filter((lane) => lane.paused !== undefined)
+  const isPaused = (name: string): boolean => paused.some(({ lane }) => lane === name)
+  const holding = forwarding.filter(
+    ({ lane, state, reason = '' }) =>
+      state === 'paused' && reason !== '' && !isPaused(lane) && !isPaused(lane.replace(/:late$/, '')),
+  )
   const parked = lanes.reduce((sum, lane) => sum + lane.parked, 0)
   const parts = [
     failing.length > 0
       ? `the upstream does not answer as it should on ${failing.map(({ lane }) => lane).join(', ')}`
       : '',
+    ...holding.map(({ lane, reason }) => `${lane} keeps its queue: ${reason}`),
     paused.length > 0 ? `paused: ${paused.map(({ lane }) => lane).join(', ')}` : '',
     parked > 0 ? `parked, waiting for your decision: ${count(parked)}` : '',
   ].filter((part) => part !== '')

@@ -1,0 +1,99 @@
+import type { BuildDelivery, Delivery, RelayStore } from '../store/contract.ts'
+import { PROBE_EVENTS } from './breaker.ts'
+import { buildDelivery } from './build-delivery.ts'
+import type { CallLimits } from './call-limits.ts'
+import type { DedupWindow } from './dedup-window.ts'
+import type { LaneMemory, Rest } from './lane-memory.ts'
+import type { Mapped } from './map-event.ts'
+import type { MappingFailure } from './mapping-brake.ts'
+import type { SettleDeps } from './settle-delivery.ts'
+
+export interface CutOptions extends Pick<SettleDeps, 'lane' | 'clock' | 'log'> {
+  readonly store: RelayStore
+  readonly map: (event: Parameters<BuildDelivery>[0][number]) => Mapped
+  readonly gzip: (bytes: Uint8Array) => Uint8Array
+  readonly limits: CallLimits
+  /** Marks claims; each call gets a name of its own behind it. */
+  readonly owner: string
+  readonly leaseMs: number
+  readonly isOrdered: boolean
+  readonly window: DedupWindow
+  /** Where this lane's late events go. Absent in the late lane itself. */
+  readonly late?: { readonly lane: string; readonly wake: () => void }
+  /** False: what cannot be mapped is buried, be it everything. */
+  readonly isBraked: boolean
+}
+
+/** Makes a lane's deliveries of what is stored. */
+export interface Cutter {
+  /** Claims the oldest delivery that is due, or cuts one; `hold` when nothing can be mapped and nothing was changed. */
+  open(mayCut: boolean): Promise<{ delivery?: Delivery | undefined; isFresh: boolean; hold?: Rest }>
+  /** See SettleDeps. */
+  readonly split: SettleDeps['split']
+}
+
+/** Trying again costs no call. */
+const HOLD_MS = 60_000
+
+export function createCutter(options: CutOptions, memory: LaneMemory): Cutter {
+  const { lane, store, clock, log, map, gzip, limits, owner, leaseMs, isOrdered, window, late } = options
+  let claims = 0
+
+  /** What the brake stops in the middle of a transaction is undone by throwing there. */
+  async function braked<T>(cut: (build: BuildDelivery) => Promise<T>): Promise<{ done: T } | { hold: Rest }> {
+    let failure: MappingFailure | undefined
+    const wasHeld = memory.brake.isHeld
+    try {
+      const done = await cut((events) => {
+        const draft = buildDelivery(events, { map, gzip, limits, learnedMaxBytes: memory.learnedMaxBytes })
+        const judged = options.isBraked ? memory.brake.judge(draft) : draft
+        if ('taken' in judged) return judged
+        failure = judged
+        throw new Error('No event can be mapped.')
+      })
+      if (wasHeld && !memory.brake.isHeld) log('info', 'lane_recovered', { lane })
+      return { done }
+    } catch (error) {
+      if (failure === undefined) throw error
+      return { hold: hold(failure) }
+    }
+  }
+
+  function hold({ code: failed, detail }: MappingFailure): Rest {
+    const code = 'everything_unmappable'
+    const advice = "correct the meter's fields, then restart the relay; nothing is buried meanwhile"
+    const reason = `no event can be mapped (${failed}): ${detail} ${advice}`
+    log('error', 'lane_paused', { lane, code, reason, pauseMs: HOLD_MS })
+    return { ms: HOLD_MS, wakeable: false, state: 'paused', code, reason }
+  }
+
+  async function open(mayCut: boolean): ReturnType<Cutter['open']> {
+    let isFresh = false
+    const nowMs = clock()
+    const maxRows = memory.breaker.state === 'closed' ? limits.maxRows : Math.min(PROBE_EVENTS, limits.maxRows)
+    const maxEvents = memory.brake.offer(maxRows)
+    const opened = await braked((build) =>
+      store.openDelivery(
+        {
+          ...{ lane, owner: `${owner}/${++claims}`, leaseMs, nowMs, maxEvents, mayCut, ordered: isOrdered },
+          ...(late === undefined ? {} : { late: { lane: late.lane, beforeMs: window.lateBeforeMs(nowMs) } }),
+        },
+        (events) => {
+          isFresh = true
+          return build(events)
+        },
+      ),
+    )
+    return 'hold' in opened ? { isFresh, hold: opened.hold } : { isFresh, delivery: opened.done }
+  }
+
+  return {
+    open,
+    async split(id, inDoubt) {
+      const result = await braked((build) => store.splitDelivery(id, build, inDoubt))
+      if (!('hold' in result)) return undefined
+      await store.postponeDelivery(id, clock() + HOLD_MS, result.hold.reason ?? '', inDoubt)
+      return result.hold
+    },
+  }
+}
