@@ -97,6 +97,7 @@ export default defineConfig({
               durableObjects: {
                 STOREROOM: { className: 'Storeroom', useSQLite: true },
                 USAGE_OUTBOX: { className: 'TestOutbox', useSQLite: true },
+                PLAIN_OUTBOX: { className: 'PlainOutbox' },
               },
             },
           }),

@@ -10,6 +10,7 @@ declare module 'cloudflare:test' {
   export interface Env {
     readonly STOREROOM: DurableObjectNamespace
     readonly USAGE_OUTBOX: DurableObjectNamespace
+    readonly PLAIN_OUTBOX: DurableObjectNamespace
     readonly [name: string]: unknown
   }
   export const env: Env

@@ -182,6 +182,22 @@ describe('an object that cannot be had', () => {
     expect(await site.status()).toMatchObject({ events: 0, dueAtMs: undefined })
   })
 
+  test.each([
+    ['of another class', () => env.STOREROOM, 'Bind USAGE_OUTBOX to the class UsageOutbox of metertap/worker'],
+    ['of a class without SQLite', () => env.PLAIN_OUTBOX, 'change `new_classes` to `new_sqlite_classes`'],
+  ])('since it is %s: what to do is said, and events go straight', async (_, outbox, fix) => {
+    const heard: string[] = []
+    const ids = await site.serve(
+      (usage) => {
+        usage.on('degraded', ({ detail }) => heard.push(detail))
+        return recordCalls(usage, 2)
+      },
+      { ...STRAIGHT, outbox: outbox() as unknown as OutboxNamespace },
+    )
+    expect(heard).toEqual([expect.stringContaining(fix)])
+    expect(arrived()).toEqual(expected(ids))
+  })
+
   test('nor the relay: the isolate keeps them for its next request', async () => {
     bench.fetch = async () => new Response('', { status: 503, headers: { 'retry-after': '60' } })
     const ids = await site.serve((usage) => recordCalls(usage, 2), { ...STRAIGHT, outbox: failing(always(gone())) })

@@ -15,6 +15,9 @@ export class TestOutbox extends UsageOutbox {
   })
 }
 
+/** The same, of a class that its Worker's configuration gives no SQLite. */
+export class PlainOutbox extends TestOutbox {}
+
 export default {
   fetch: () => new Response('The worker of the tests.'),
 }

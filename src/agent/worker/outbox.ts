@@ -145,7 +145,7 @@ export class WorkerOutbox implements RemoteOutbox {
       leftovers.drop(group.segments)
       if (cause instanceof MetertapError && FINAL.has(cause.code)) throw cause
       const durability = this.#hold(group)
-      watch.onDegraded(new MetertapError('outbox_unavailable', `${KEPT} (${nameOf(cause)}).`, {}, cause))
+      watch.onDegraded(new MetertapError('outbox_unavailable', `${KEPT} ${reasonOf(cause)}`, {}, cause))
       return durability
     }
   }
@@ -208,12 +208,21 @@ export class WorkerOutbox implements RemoteOutbox {
   }
 }
 
-const KEPT = 'The Durable Object did not take the events. They are kept in memory, and sent to the relay from there'
+const KEPT = 'The Durable Object did not take the events. They are kept in memory, and sent to the relay from there.'
 /** What another try, or another way, would not change. */
 const FINAL: ReadonlySet<string> = new Set(['outbox_full', 'event_too_large'])
+const MAX_REASON_LENGTH = 500
+/** Of a class that has no such method, or takes no calls at all. */
+const OTHER_CLASS = /does not (implement|support RPC)/
+const BIND_OURS =
+  'Bind USAGE_OUTBOX to the class UsageOutbox of metertap/worker, or to one that extends it, and export it from your Worker.'
 
-function nameOf(cause: unknown): string {
-  return cause instanceof MetertapError ? cause.code : ((cause as Error)?.name ?? typeof cause)
+/** The runtime's own words, which name what is wrong with a class, and what to do where they do not. */
+function reasonOf(cause: unknown): string {
+  if (cause instanceof MetertapError) return `${cause.code}: ${cause.message}`
+  const { name = typeof cause, message = '' } = (cause ?? {}) as Partial<Error>
+  const said = `${name}: ${message.slice(0, MAX_REASON_LENGTH)}`
+  return OTHER_CLASS.test(message) ? `${said} ${BIND_OURS}` : said
 }
 
 function sum(numbers: readonly number[]): number {
