@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { assembleEdge, type EdgeApps } from '../../src/relay/edge/assemble-edge.ts'
-import type { ShardFace } from '../../src/relay/edge/contract.ts'
 import { resolveEdgeSettings } from '../../src/relay/edge/edge-settings.ts'
 import type { RelayStore } from '../../src/relay/store/contract.ts'
 import { openSqliteStore } from '../../src/relay/store/sqlite/open-sqlite-store.ts'
@@ -20,6 +19,7 @@ import {
   readProblem,
   route,
 } from '../support/relay-fixture.ts'
+import { NO_RECONCILING, shardOver } from '../support/store-shard.ts'
 
 const settings = resolveEdgeSettings(
   {
@@ -47,21 +47,9 @@ afterEach(async () => {
 
 /** One isolate's apps; what it asks of objects is noted. */
 function open(keys = openMemoryKeys(asked), shards = stores): Promise<EdgeApps> {
-  const faces = shards.map((store): ShardFace => {
-    const noted = <T>(name: string, answer: T): T => {
-      asked.push(name)
-      return answer
-    }
-    return {
-      accept: (request) => noted('accept', store.accept(request)),
-      ask: (method, given) => noted(method, (store[method] as (...parameters: unknown[]) => never)(...given)),
-      wake: async () => noted('wake', undefined),
-      stats: async () => noted('stats', []),
-      storedBytes: async () => noted('storedBytes', 0),
-    }
-  })
+  const faces = shards.map((store) => shardOver(store, (name) => asked.push(name)))
   const outside = { fetch, clock: () => nowMs, uuid: () => crypto.randomUUID(), log: () => {} }
-  return assembleEdge({ settings, shards: faces, keys, ...outside })
+  return assembleEdge({ settings, shards: faces, keys, reconciling: NO_RECONCILING, ...outside })
 }
 
 async function post({ app }: EdgeApps, path: string, body: unknown, token = ''): Promise<Response> {

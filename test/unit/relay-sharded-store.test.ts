@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { ShardFace } from '../../src/relay/edge/contract.ts'
 import { createLetterIds } from '../../src/relay/edge/letter-ids.ts'
 import { createRevocationCache } from '../../src/relay/edge/revocation-cache.ts'
 import { shardOf } from '../../src/relay/edge/shard-of.ts'
@@ -14,6 +13,7 @@ import type { RelayStore } from '../../src/relay/store/contract.ts'
 import { openSqliteStore } from '../../src/relay/store/sqlite/open-sqlite-store.ts'
 import { events, request, streamId, take } from '../contract/relay-store-kit.ts'
 import { openMemoryKeys } from '../support/memory-keys.ts'
+import { shardOver } from '../support/store-shard.ts'
 
 const SHARDS = 3
 const ACCOUNTS = ['acme', 'globex', 'initech', 'umbrella', 'hooli', 'stark', 'wayne', 'tyrell']
@@ -25,13 +25,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'metertap-sharded-'))
   stores = Array.from({ length: SHARDS }, (_, i) => openSqliteStore({ path: join(folder, `${i}.db`), clock: () => 42 }))
   const keys = openMemoryKeys()
-  const shards = stores.map((of): ShardFace => {
-    const face = { accept: of.accept, wake: async () => {}, stats: async () => [], storedBytes: async () => 0 }
-    return {
-      ...face,
-      ask: (method, given) => (of[method] as (...parameters: unknown[]) => never)(...given),
-    }
-  })
+  const shards = stores.map((of) => shardOver(of))
   const revocations = createRevocationCache(keys, () => 0)
   store = createShardedStore({ tenant: 'default', shards, keys, revocations })
 })
@@ -108,6 +102,31 @@ describe('one store over many shards', () => {
     await store.accept(request(events(0, 3, { stream: streamId(99) }), { account: 'hooli', hold: true }))
     expect(await store.heldEvents({ account: 'hooli' })).toMatchObject([{ account: 'hooli', events: 4 }])
     expect(await store.releaseHeld({ tenant: 'default', account: 'hooli' })).toBe(4)
+  })
+
+  test('lists and limits as one store does: what is held, what is parked, the hours', async () => {
+    for (const [i, account] of ACCOUNTS.entries()) {
+      const list = events(0, i, { stream: streamId(i) })
+      await store.accept(request(list, { account, receivedAtMs: 1_700_000_100_000 }))
+      await store.accept(
+        request(events(0, 1, { stream: streamId(50 + i) }), { account, hold: true, receivedAtMs: 1_700_000_100_000 }),
+      )
+    }
+    let parkedAtMs = 100
+    for (const of of stores) {
+      for (let n = 0; n < 3; n++) {
+        const delivery = await take(of, { maxEvents: 1, nowMs: 0, owner: crypto.randomUUID() })
+        await of.parkDelivery(delivery?.id ?? '', 'why', parkedAtMs--)
+      }
+    }
+    const parked = await store.parkedDeliveries({ limit: 5 })
+    expect(parked.map((delivery) => delivery.parkedAtMs)).toEqual([92, 93, 94, 95, 96])
+    expect(await store.resolveParked(parked[0]?.id ?? '', 'bury', 1_700_000_100_000)).toBe(true)
+    expect(await store.resolveParked(parked[0]?.id ?? '', 'bury', 7)).toBe(false)
+    const sorted = ACCOUNTS.toSorted()
+    expect((await store.heldEvents()).map(({ account }) => account)).toEqual(sorted)
+    expect((await store.heldEvents({ limit: 3 })).map(({ account }) => account)).toEqual(sorted.slice(0, 3))
+    expect((await store.ledgerByHour({ limit: 4 })).map(({ account }) => account)).toEqual(sorted.slice(0, 4))
   })
 
   test('uses a nonce up once, shares secrets, and knows a revocation at once where it was made', async () => {

@@ -52,6 +52,37 @@ test('a cron trigger wakes every shard', async () => {
   expect(woken).toEqual(['shard-0', 'shard-1', 'shard-2'])
 })
 
+test('a cron trigger reconciles each meter in its turn, and a gate that is gone keeps no shard asleep', async () => {
+  const done: string[] = []
+  const turns = [true, false]
+  const gate = {
+    idFromName: (name: string) => name,
+    get: () => ({
+      async takeTurn(everyMs: number) {
+        done.push(`turn of ${everyMs}`)
+        return turns.shift()
+      },
+      async reconcile(meter: string) {
+        done.push(meter)
+        return { meter, buried: 0, known: 0, unknown: 0, deduplicated: 0 }
+      },
+    }),
+  }
+  const shard = { ...namespace, get: (name: unknown) => ({ wake: async () => done.push(String(name)) }) }
+  const relay = defineRelayWorker({ ...options, shards: 1, reconcileEveryHours: 6 })
+  const run = (of: object) => relay.worker.scheduled({}, { ...secrets, ...objects, USAGE_SHARD: shard, USAGE_GATE: of })
+  await run(gate)
+  expect(done.toSorted()).toEqual(['calls', 'shard-0', 'turn of 21600000'])
+  done.length = 0
+  await run(gate)
+  expect(done.toSorted()).toEqual(['shard-0', 'turn of 21600000'])
+  const gone = { ...namespace, get: () => ({ takeTurn: () => Promise.reject(new Error('gone')) }) }
+  done.length = 0
+  await run(gone)
+  expect(done).toEqual(['shard-0'])
+  expect(errors.join()).toContain('scheduled_failed')
+})
+
 describe('a Worker that is not set up right', () => {
   test.each(['USAGE_SHARD', 'USAGE_KEYS', 'USAGE_GATE'])(
     'says that the binding %s is missing, and how to add it',

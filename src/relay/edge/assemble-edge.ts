@@ -16,8 +16,9 @@ import { openKeyRing } from '../tokens/key-ring.ts'
 import { createRevocations } from '../tokens/revocations.ts'
 import { createGrantVerifier } from '../tokens/verify-grant.ts'
 import { createSessionVerifier } from '../tokens/verify-session.ts'
-import type { KeysFace, ShardFace } from './contract.ts'
+import type { KeysFace, ReconcileFace, ShardFace } from './contract.ts'
 import { createEdgeMetrics } from './edge-metrics.ts'
+import { createEdgeReconciler } from './edge-reconciler.ts'
 import type { EdgeSettings } from './edge-settings.ts'
 import { createRevocationCache } from './revocation-cache.ts'
 import { createShardedStore } from './sharded-store.ts'
@@ -27,6 +28,7 @@ export interface EdgeDeps {
   readonly settings: EdgeSettings
   readonly shards: readonly ShardFace[]
   readonly keys: KeysFace
+  readonly reconciling: ReconcileFace
   readonly fetch: typeof globalThis.fetch
   readonly clock: () => number
   readonly uuid: () => string
@@ -93,12 +95,14 @@ export async function assembleEdge(deps: EdgeDeps): Promise<EdgeApps> {
       return lists.flatMap((list, shard) => list.map((lane) => ({ ...lane, shard })))
     },
   }
+  const names = settings.meters.map(({ meter }) => meter.name)
+  const reconciler = createEdgeReconciler({ face: deps.reconciling, meters: names, clock })
   const adminApp =
     admin === undefined
       ? createBareApp(reporting, 'Give the relay an admin key first: the secret METERTAP_ADMIN_KEY.')
       : createAdminApp({
           ...{ ...reporting, store, forwarder, keys, tenant, meters, limits, inflate },
-          ...{ adminKey: admin.key, reconciler: undefined, backup: undefined, version: EDGE_VERSION },
+          ...{ adminKey: admin.key, reconciler, backup: undefined, version: EDGE_VERSION },
           metrics: createEdgeMetrics({ store, shards }),
         })
   return { app, adminApp }

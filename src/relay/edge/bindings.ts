@@ -1,5 +1,5 @@
 import { MetertapError } from '../../wire/errors.ts'
-import type { GateFace, KeysFace, ShardFace } from './contract.ts'
+import type { GateFace, KeysFace, ReconcileFace, ShardFace } from './contract.ts'
 
 /** Names of the Durable Object bindings, as wrangler.jsonc gives them, and of the classes behind them. */
 const BINDINGS = { shard: 'USAGE_SHARD', keys: 'USAGE_KEYS', gate: 'USAGE_GATE' } as const
@@ -30,6 +30,9 @@ export function findShards(env: object, count: number): ShardFace[] {
       wake: (lane) => stub().wake(lane),
       stats: () => stub().stats(),
       storedBytes: () => stub().storedBytes(),
+      buryForwarded: (failures, nowMs) => stub().buryForwarded(failures, nowMs),
+      ownersOf: (streams) => stub().ownersOf(streams),
+      sumForwarded: (meter, span) => stub().sumForwarded(meter, span),
     }
   })
 }
@@ -48,14 +51,16 @@ export function findKeys(env: object): KeysFace {
   }
 }
 
-export function findGate(env: object): GateFace {
-  const gate = find<GateFace>(env, BINDINGS.gate)
+export function findGate(env: object): GateFace & ReconcileFace {
+  const gate = find<GateFace & ReconcileFace>(env, BINDINGS.gate)
   const stub = () => gate('gate')
   return {
     token: () => stub().token(),
     discard: (token) => stub().discard(token),
     take: (want) => stub().take(want),
     hold: (ms) => stub().hold(ms),
+    reconcile: (meter, sinceMs) => stub().reconcile(meter, sinceMs),
+    takeTurn: (everyMs) => stub().takeTurn(everyMs),
   }
 }
 

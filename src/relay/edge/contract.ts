@@ -1,7 +1,16 @@
 import type { LaneStats } from '../forward/contract.ts'
 import type { TokenResult } from '../forward/token-source.ts'
 import type { ProblemCode } from '../problem.ts'
-import type { AcceptRequest, AcceptResult, RelayStore, Revocation } from '../store/contract.ts'
+import type { MeterReport } from '../reconcile/contract.ts'
+import type {
+  AcceptRequest,
+  AcceptResult,
+  ImportFailure,
+  ImportFailureResult,
+  LedgerRow,
+  RelayStore,
+  Revocation,
+} from '../store/contract.ts'
 
 /** Methods of a shard's store that are asked from outside. */
 export const SHARD_QUESTIONS = [
@@ -29,7 +38,15 @@ export interface ShardFace {
   wake(lane?: string): Promise<void>
   stats(): Promise<LaneStats[]>
   storedBytes(): Promise<number>
+  /** What the upstream found out about forwarded events; one answer for each. */
+  buryForwarded(failures: readonly ImportFailure[], nowMs: number): Promise<ImportFailureResult[]>
+  /** Who has these streams; of a stream of many accounts the first two. */
+  ownersOf(streams: readonly string[]): Promise<StreamOwner[]>
+  /** Events of a meter forwarded within whole hours. */
+  sumForwarded(meter: string, span: { readonly fromMs: number; readonly untilMs: number }): Promise<number>
 }
+
+export type StreamOwner = Pick<LedgerRow, 'stream' | 'tenant' | 'account'>
 
 /** All revocations, and which state of them that is. */
 export interface RevocationList {
@@ -66,4 +83,12 @@ export interface GateFace {
   take(want: number): Promise<CallSlice>
   /** The upstream said that the tenant's limit is used up. */
   hold(ms: number): Promise<void>
+}
+
+/** Beside the gate's token, what the upstream says that it has: the same Durable Object. */
+export interface ReconcileFace {
+  /** Reconciles one meter, as far as one call may; see `isUnfinished`. One run at a time: others get its report. */
+  reconcile(meter: string, sinceMs?: number): Promise<MeterReport>
+  /** True for the first that asks within a span of so long. */
+  takeTurn(everyMs: number): Promise<boolean>
 }

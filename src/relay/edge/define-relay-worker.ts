@@ -1,12 +1,14 @@
 import { DurableObject } from 'cloudflare:workers'
 import { describeError } from '../describe-error.ts'
 import { HttpProblem, problemResponse } from '../problem.ts'
-import type { AcceptRequest, RelayStore, Revocation } from '../store/contract.ts'
+import type { AcceptRequest, ImportFailure, RelayStore, Revocation } from '../store/contract.ts'
 import { assembleEdge, type EdgeApps } from './assemble-edge.ts'
 import { findGate, findKeys, findShards } from './bindings.ts'
-import type { GateFace, KeysFace, ShardFace, ShardQuestion } from './contract.ts'
+import type { GateFace, KeysFace, ReconcileFace, ShardFace, ShardQuestion } from './contract.ts'
+import { createEdgeReconciler } from './edge-reconciler.ts'
 import { type EdgeSettings, type RelayWorkerOptions, resolveEdgeSettings } from './edge-settings.ts'
-import { createGate } from './gate.ts'
+import { createGate, type Gate } from './gate.ts'
+import { createGateReconciler } from './gate-reconciler.ts'
 import { createKeys } from './keys.ts'
 import { createShard, type Shard } from './shard.ts'
 import { createWorkerLog } from './worker-log.ts'
@@ -17,7 +19,10 @@ export interface RelayWorker {
   readonly worker: {
     /** Answers agents, and below `/admin` the operator. */
     fetch(request: Request, env: object, context: { waitUntil(promise: Promise<unknown>): void }): Promise<Response>
-    /** Wakes every shard, should one ever sleep over its events. For a cron trigger, once an hour. */
+    /**
+     * Wakes every shard, should one ever sleep over its events, and reconciles where `reconcileEveryHours` says so. For
+     * a cron trigger, once an hour.
+     */
     scheduled(event: unknown, env: object): Promise<void>
   }
   /** Takes, keeps and forwards the events of its accounts; binding `USAGE_SHARD`. */
@@ -34,6 +39,7 @@ type State = ConstructorParameters<typeof DurableObject>[0]
 export type DurableObjectClass = new (ctx: State, env: object) => DurableObject
 
 const ADMIN_PREFIX = '/admin'
+const HOUR_MS = 3_600_000
 
 /**
  * Makes the relay on Cloudflare Workers. Its Worker authenticates, reads and judges batches; `shards` SQLite Durable
@@ -67,9 +73,11 @@ export function defineRelayWorker(options: RelayWorkerOptions | ((env: object) =
   async function appsOf(env: object): Promise<EdgeApps> {
     if (assembled?.env !== env) {
       const settings = settingsOf(env)
-      const parts = { settings, shards: findShards(env, settings.shards), keys: findKeys(env) }
-      findGate(env)
-      assembled = { env, apps: assembleEdge({ ...surroundings, ...parts, uuid: () => crypto.randomUUID() }) }
+      const objects = { shards: findShards(env, settings.shards), keys: findKeys(env), reconciling: findGate(env) }
+      assembled = {
+        env,
+        apps: assembleEdge({ ...surroundings, ...objects, settings, uuid: () => crypto.randomUUID() }),
+      }
     }
     try {
       return await assembled.apps
@@ -100,6 +108,15 @@ export function defineRelayWorker(options: RelayWorkerOptions | ((env: object) =
     }
     storedBytes() {
       return this.#shard.storedBytes()
+    }
+    buryForwarded(failures: readonly ImportFailure[], nowMs: number) {
+      return this.#shard.buryForwarded(failures, nowMs)
+    }
+    ownersOf(streams: readonly string[]) {
+      return this.#shard.ownersOf(streams)
+    }
+    sumForwarded(meter: string, span: Parameters<ShardFace['sumForwarded']>[1]) {
+      return this.#shard.sumForwarded(meter, span)
     }
     alarm() {
       return this.#shard.alarm()
@@ -135,11 +152,16 @@ export function defineRelayWorker(options: RelayWorkerOptions | ((env: object) =
     }
   }
 
-  class UsageGate extends DurableObject<object> implements GateFace {
-    readonly #gate: GateFace
+  class UsageGate extends DurableObject<object> implements GateFace, ReconcileFace {
+    readonly #gate: Gate
+    readonly #reconciler: ReconcileFace
     constructor(ctx: State, env: object) {
       super(ctx, env)
-      this.#gate = createGate({ ...surroundings, upstream: settingsOf(env).upstream })
+      const { upstream, meters: routes, tenant, shards: count } = settingsOf(env)
+      this.#gate = createGate({ ...surroundings, upstream })
+      const { ask } = this.#gate
+      const parts = { storage: ctx.storage, shards: findShards(env, count), routes, tenant, ask }
+      this.#reconciler = createGateReconciler({ ...surroundings, ...parts })
     }
     token() {
       return this.#gate.token()
@@ -153,6 +175,12 @@ export function defineRelayWorker(options: RelayWorkerOptions | ((env: object) =
     hold(ms: number) {
       return this.#gate.hold(ms)
     }
+    reconcile(meter: string, sinceMs?: number) {
+      return this.#reconciler.reconcile(meter, sinceMs)
+    }
+    takeTurn(everyMs: number) {
+      return this.#reconciler.takeTurn(everyMs)
+    }
   }
 
   const worker = {
@@ -163,9 +191,23 @@ export function defineRelayWorker(options: RelayWorkerOptions | ((env: object) =
       return answering
     },
     async scheduled(_event: unknown, env: object): Promise<void> {
-      const { shards } = settingsOf(env)
-      await Promise.all(findShards(env, shards).map((shard) => shard.wake()))
+      const { shards, meters, reconcileEveryHours } = settingsOf(env)
+      const woken = findShards(env, shards).map((shard) => shard.wake())
+      const reconciled =
+        reconcileEveryHours === undefined ? undefined : reconcileInTurn(env, meters, reconcileEveryHours * HOUR_MS)
+      // One that fails keeps nothing from the others.
+      for (const result of await Promise.allSettled([...woken, reconciled])) {
+        if (result.status === 'rejected') log('error', 'scheduled_failed', { error: result.reason })
+      }
     },
+  }
+
+  /** However often the trigger comes, once in that time. */
+  async function reconcileInTurn(env: object, meters: EdgeSettings['meters'], everyMs: number): Promise<void> {
+    const face = findGate(env)
+    if (!(await face.takeTurn(everyMs))) return
+    const names = meters.map(({ meter }) => meter.name)
+    await createEdgeReconciler({ face, meters: names, clock: surroundings.clock }).run()
   }
 
   async function answer(request: Request, env: object): Promise<Response> {

@@ -3,7 +3,7 @@ import type { RelayConfig } from '../config/define-config.ts'
 import { type RelaySettings, resolveConfig } from '../config/resolve-config.ts'
 
 /** Options of the relay on Workers: those of a relay, without what a Worker has no use for. */
-export interface RelayWorkerOptions extends Omit<RelayConfig, 'store' | 'listen' | 'admin' | 'reconcileEveryHours'> {
+export interface RelayWorkerOptions extends Omit<RelayConfig, 'store' | 'listen' | 'admin'> {
   /**
    * Durable Objects that take and forward events, by account; each takes some thousand events a second. Fixed for good
    * with the first request: an account's streams are known to its own shard only. Default 4, at most 128.
@@ -27,7 +27,7 @@ const MAX_LINGER_MS = 60_000
 /** A row of a Durable Object has 2 MB, and a character of an event up to three bytes. */
 const MAX_EVENT_BYTES = 500_000
 
-const NOT_HERE = ['store', 'listen', 'admin', 'reconcileEveryHours']
+const NOT_HERE = ['store', 'listen', 'admin']
 
 /** Errors: MetertapError bad_option, which lists every problem of the options and names the bindings for secrets. */
 export function resolveEdgeSettings(options: RelayWorkerOptions, env: object): EdgeSettings {

@@ -7,6 +7,7 @@ import { createDailyCap } from '../limits/daily-cap.ts'
 import { createPressure } from '../limits/pressure.ts'
 import type { Log } from '../log.ts'
 import { HttpProblem } from '../problem.ts'
+import { createSumForwarded } from '../reconcile/compare.ts'
 import type { LaneBacklog, RelayStore } from '../store/contract.ts'
 import { endEarlierClaims, openDurableStore } from '../store/durable-object/open-durable-store.ts'
 import { createAlarmTimer } from './alarm-timer.ts'
@@ -132,6 +133,12 @@ export function createShard(deps: ShardDeps): Shard {
     },
     stats: async () => forwarder.stats(),
     storedBytes: async () => storage.sql.databaseSize,
+    buryForwarded: (failures, nowMs) => Promise.all(failures.map((failure) => store.buryForwarded(failure, nowMs))),
+    async ownersOf(streams) {
+      const rows = await Promise.all(streams.map((stream) => store.ledger({ stream, limit: 2 })))
+      return rows.flat().map(({ stream, tenant, account }) => ({ stream, tenant, account }))
+    },
+    sumForwarded: createSumForwarded(store),
     async alarm() {
       alarmAtMs = Number.POSITIVE_INFINITY
       await turn().catch((error: unknown) => log('error', 'alarm_failed', { error }))

@@ -81,7 +81,7 @@ export function createShardedStore({ tenant, shards, keys, revocations }: Sharde
     },
     async ledgerByHour(filter = {}) {
       const rows = (await everywhere(meant(filter), 'ledgerByHour', filter)).flat()
-      return rows.toSorted((a, b) => a.hourMs - b.hourMs).slice(0, filter.limit ?? DEFAULT_ROWS)
+      return rows.toSorted(byKeys((row) => [row.hourMs, row.account, row.meter])).slice(0, filter.limit ?? DEFAULT_ROWS)
     },
     async deadLetters({ id, before, ...filter } = {}) {
       const limit = filter.limit ?? DEFAULT_LIMIT
@@ -114,9 +114,15 @@ export function createShardedStore({ tenant, shards, keys, revocations }: Sharde
     async resumeLane(lane) {
       return (await everywhere(shards, 'resumeLane', lane)).some(Boolean)
     },
-    heldEvents: async (filter = {}) => (await everywhere(meant(filter), 'heldEvents', filter)).flat(),
+    async heldEvents(filter = {}) {
+      const rows = (await everywhere(meant(filter), 'heldEvents', filter)).flat()
+      return rows.toSorted(byKeys((row) => [row.account, row.meter])).slice(0, filter.limit ?? DEFAULT_ROWS)
+    },
     releaseHeld: (owner) => ofAccount(owner.account, owner.tenant).ask('releaseHeld', [owner]),
-    parkedDeliveries: async (filter = {}) => (await everywhere(shards, 'parkedDeliveries', filter)).flat(),
+    async parkedDeliveries(filter = {}) {
+      const rows = (await everywhere(shards, 'parkedDeliveries', filter)).flat()
+      return rows.toSorted(byKeys((row) => [row.parkedAtMs, row.id])).slice(0, filter.limit ?? DEFAULT_LIMIT)
+    },
     async resolveParked(...parameters) {
       return (await everywhere(shards, 'resolveParked', ...parameters)).some(Boolean)
     },
@@ -130,6 +136,18 @@ function addTotals(sums: LedgerTotals, more: LedgerTotals): LedgerTotals {
 
 function newest<T, K extends string | number>(rows: readonly T[], key: (row: T) => K): T[] {
   return rows.toSorted((a, b) => (key(a) < key(b) ? 1 : key(a) > key(b) ? -1 : 0))
+}
+
+/** Sorts as a store does: by the first key, then by the next. */
+function byKeys<T>(keys: (row: T) => readonly (string | number)[]): (a: T, b: T) => number {
+  return (a, b) => {
+    const others = keys(b)
+    for (const [i, key] of keys(a).entries()) {
+      const other = others[i] as string | number
+      if (key !== other) return key < other ? -1 : 1
+    }
+    return 0
+  }
 }
 
 function sum(counts: readonly number[]): number {

@@ -24,9 +24,12 @@ export interface CompareOptions {
   readonly deduplicators: readonly string[]
 }
 
+/** Events of a meter that the upstream answered with success within whole hours. */
+export type SumForwarded = (meter: string, span: Span) => Promise<number>
+
 /** Holds the relay's ledger by hour against the upstream's summary. Errors: UpstreamProblem. */
 export async function compare(
-  { store, ask }: { store: Pick<RelayStore, 'ledgerByHour'>; ask: AskUpstream },
+  { sumForwarded, ask }: { sumForwarded: SumForwarded; ask: AskUpstream },
   { meter, meterId, span, deduplicators }: CompareOptions,
 ): Promise<Comparison> {
   const body = JSON.stringify({
@@ -36,7 +39,7 @@ export async function compare(
   })
   const path = `/meters/${encodeURIComponent(meterId)}/summary`
   const { data } = await askJson(ask, path, { method: 'POST', body }, summary)
-  const forwarded = await sumForwarded(store, meter, span)
+  const forwarded = await sumForwarded(meter, span)
   const { accepted, failed, duplicates } = addUp(data.output, deduplicators)
   return { ...span, forwarded, accepted, failed, duplicates, difference: forwarded - accepted - failed }
 }
@@ -58,15 +61,14 @@ function addUp(groups: readonly z.infer<typeof group>[], deduplicators: readonly
   return { accepted: Math.max(0, ...outputs.values()), failed, duplicates }
 }
 
-async function sumForwarded(
-  store: Pick<RelayStore, 'ledgerByHour'>,
-  meter: string,
-  { fromMs, untilMs }: Span,
-): Promise<number> {
-  let sum = 0
-  for (let from = fromMs; from < untilMs; from += HOUR_MS) {
-    const rows: HourRow[] = await store.ledgerByHour({ meter, fromMs: from, untilMs: from + HOUR_MS, limit: ALL })
-    for (const { forwarded } of rows) sum += forwarded
+/** Sums over a store, an hour at a time. */
+export function createSumForwarded(store: Pick<RelayStore, 'ledgerByHour'>): SumForwarded {
+  return async (meter, { fromMs, untilMs }) => {
+    let sum = 0
+    for (let from = fromMs; from < untilMs; from += HOUR_MS) {
+      const rows: HourRow[] = await store.ledgerByHour({ meter, fromMs: from, untilMs: from + HOUR_MS, limit: ALL })
+      for (const { forwarded } of rows) sum += forwarded
+    }
+    return sum
   }
-  return sum
 }

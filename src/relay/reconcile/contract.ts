@@ -13,6 +13,8 @@ export interface MeterReport {
   readonly comparison?: Comparison
   /** Why the meter was not reconciled, or not to the end: the next run starts where this one did. */
   readonly failure?: string
+  /** There is more to read than one run may: the next one goes on there. */
+  readonly isUnfinished?: true
 }
 
 /**

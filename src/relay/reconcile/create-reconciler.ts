@@ -3,9 +3,9 @@ import type { MeterRoute } from '../contract.ts'
 import type { AskUpstream } from '../forward/contract.ts'
 import type { Log } from '../log.ts'
 import type { ImportFailureResult, RelayStore } from '../store/contract.ts'
-import { compare } from './compare.ts'
-import type { Comparison, MeterReport, ReconcileReport, Reconciler } from './contract.ts'
-import { type AuditEntry, readEntries, type Span, UpstreamProblem } from './read-entries.ts'
+import { compare, createSumForwarded, type SumForwarded } from './compare.ts'
+import type { MeterReport, ReconcileReport, Reconciler } from './contract.ts'
+import { type AuditEntry, MAX_PAGES, readEntries, type Span, UpstreamProblem } from './read-entries.ts'
 import { unmapRow } from './unmap-row.ts'
 
 export interface ReconcilerOptions {
@@ -16,6 +16,10 @@ export interface ReconcilerOptions {
   /** Wall clock, ms. */
   readonly clock: () => number
   readonly log: Log
+  /** Pages of a meter's audit trail that one run reads; the next run goes on there. Default 10,000, all of them. */
+  readonly maxPages?: number
+  /** Default: an hour after the other, from the store. */
+  readonly sumForwarded?: SumForwarded
 }
 
 type Counts = { -readonly [K in 'buried' | 'known' | 'unknown' | 'deduplicated']: number }
@@ -33,7 +37,12 @@ const SETTLING_MS = 10 * 60_000
 const COMPARED_MS = 30 * DAY_MS
 const MAX_DEDUPLICATORS = 20
 
-const mark = z.object({ readUntilMs: z.number(), deduplicators: z.array(z.string()) })
+const mark = z.object({
+  readUntilMs: z.number(),
+  deduplicators: z.array(z.string()),
+  /** A span that has not been read to its end. */
+  unfinished: z.object({ fromMs: z.number(), untilMs: z.number(), cursor: z.string() }).optional(),
+})
 type Mark = z.infer<typeof mark>
 
 /**
@@ -46,6 +55,7 @@ type Mark = z.infer<typeof mark>
  */
 export function createReconciler(options: ReconcilerOptions): Reconciler {
   const { store, routes, tenant, ask, clock, log } = options
+  const { maxPages = MAX_PAGES, sumForwarded = createSumForwarded(store) } = options
   let underWay: Promise<ReconcileReport> | undefined
 
   async function runAll(sinceMs: number | undefined): Promise<ReconcileReport> {
@@ -62,9 +72,10 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     if (meterId === undefined)
       return { meter, ...counts, failure: 'give meterId: without it the upstream cannot be asked' }
     try {
-      const comparison = await reconcile(route, meterId, { nowMs, sinceMs, counts })
+      const found = await reconcile(route, meterId, { nowMs, sinceMs, counts })
+      const { comparison } = found
       log('info', 'reconciled', { meter, ...counts, ...(comparison && { difference: comparison.difference }) })
-      return { meter, ...counts, ...(comparison && { comparison }) }
+      return { meter, ...counts, ...found }
     } catch (error) {
       if (!(error instanceof UpstreamProblem)) throw error
       log('error', 'reconcile_failed', { meter, reason: error.message })
@@ -76,25 +87,55 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     route: MeterRoute,
     meterId: string,
     { nowMs, sinceMs, counts }: { nowMs: number; sinceMs: number | undefined; counts: Counts },
-  ): Promise<Comparison | undefined> {
+  ): Promise<Pick<MeterReport, 'comparison' | 'isUnfinished'>> {
     const { name: meter } = route.meter
-    const last = await readMark(meter, nowMs)
+    const { unfinished, ...last } = await readMark(meter, nowMs)
+    const fresh = { fromMs: sinceMs ?? last.readUntilMs - OVERLAP_MS, untilMs: nowMs, cursor: undefined }
+    const span = sinceMs === undefined ? (unfinished ?? fresh) : fresh
+    // A cursor that is no longer good must not be tried for ever: what was dealt with is known by its marks.
+    if (unfinished !== undefined) await store.setNote(noteOf(meter), JSON.stringify(last))
     const deduplicators = new Set(last.deduplicators)
-    const span = { fromMs: sinceMs ?? last.readUntilMs - OVERLAP_MS, untilMs: nowMs }
-    for await (const entries of readEntries(ask, meterId, span)) {
+    const cursor = await readSpan(route, meterId, { span, deduplicators, counts, nowMs })
+    const known = [...deduplicators].slice(0, MAX_DEDUPLICATORS)
+    if (cursor !== undefined) {
+      const { fromMs, untilMs } = span
+      const stopped: Mark = { ...last, deduplicators: known, unfinished: { fromMs, untilMs, cursor } }
+      await store.setNote(noteOf(meter), JSON.stringify(stopped))
+      return { isUnfinished: true }
+    }
+    // Only now: a run that ends early is done again.
+    const done: Mark = { readUntilMs: Math.max(last.readUntilMs, span.untilMs), deduplicators: known }
+    await store.setNote(noteOf(meter), JSON.stringify(done))
+    const compared = await spanToCompare(meter, nowMs)
+    if (!compared) return {}
+    return {
+      comparison: await compare({ sumForwarded, ask }, { meter, meterId, span: compared, deduplicators: known }),
+    }
+  }
+
+  /** Enters what the span's pages say; where the next page begins if there are more than this run reads. */
+  async function readSpan(
+    route: MeterRoute,
+    meterId: string,
+    given: {
+      readonly span: Span & { readonly cursor: string | undefined }
+      readonly deduplicators: Set<string>
+      readonly counts: Counts
+      readonly nowMs: number
+    },
+  ): Promise<string | undefined> {
+    const { span, deduplicators, counts, nowMs } = given
+    let pages = 0
+    for await (const { entries, next } of readEntries(ask, meterId, span)) {
       for (const { isDuplicate, operatorId } of entries) if (isDuplicate && operatorId) deduplicators.add(operatorId)
       counts.deduplicated += entries.filter(({ isDuplicate }) => isDuplicate).length
       const failures = entries.filter(({ isDuplicate }) => !isDuplicate)
       // Together, so that a page is one transaction.
       const results = await Promise.all(failures.map((entry) => enter(route, entry, nowMs)))
       for (const result of results) counts[result]++
+      if (next !== undefined && ++pages >= maxPages) return next
     }
-    const known = [...deduplicators].slice(0, MAX_DEDUPLICATORS)
-    // Only now: a run that ends early is done again.
-    const done: Mark = { ...last, readUntilMs: Math.max(last.readUntilMs, nowMs), deduplicators: known }
-    await store.setNote(noteOf(meter), JSON.stringify(done))
-    const compared = await spanToCompare(meter, nowMs)
-    return compared && compare({ store, ask }, { meter, meterId, span: compared, deduplicators: known })
+    return undefined
   }
 
   /** Whole hours since this relay's first one, a month at most. */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import * as z from 'zod'
 import type { AskUpstream } from '../forward/contract.ts'
 
@@ -35,36 +34,50 @@ const page = z.object({ success: z.literal(true), data: z.array(entry), nextPage
 
 const PAGE_SIZE = 500
 /** Five million entries: a cursor that goes round in circles ends here at the latest. */
-const MAX_PAGES = 10_000
+export const MAX_PAGES = 10_000
 const DUPLICATE = /dedup|duplicate/i
 
-/** Reads the failed rows of a span, page by page. Throws UpstreamProblem when the upstream does not give them. */
-export async function* readEntries(ask: AskUpstream, meterId: string, span: Span): AsyncGenerator<AuditEntry[]> {
+export interface EntryPage {
+  readonly entries: readonly AuditEntry[]
+  /** Where the next page begins; absent behind the last one. */
+  readonly next?: string
+}
+
+/**
+ * Reads the failed rows of a span, page by page, from its beginning or from where an earlier page ended. Throws
+ * UpstreamProblem when the upstream does not give them.
+ */
+export async function* readEntries(
+  ask: AskUpstream,
+  meterId: string,
+  span: Span & { readonly cursor?: string | undefined },
+): AsyncGenerator<EntryPage> {
   const query = {
     ...{ exportType: 'ERROR', runType: 'NORMAL', pageSize: String(PAGE_SIZE) },
     ...{ queryFromTime: toIso(span.fromMs, 'floor'), queryToTime: toIso(span.untilMs, 'ceil') },
   }
-  let cursor: string | undefined
+  let { cursor } = span
   for (let pages = 0; pages < MAX_PAGES; pages++) {
     const params = new URLSearchParams(cursor === undefined ? query : { ...query, cursor })
     const path = `/meters/${encodeURIComponent(meterId)}/auditTrail/entries?${params}`
     const { data, nextPage } = await askJson(ask, path, { method: 'GET' }, page)
-    yield data.map(toEntry)
-    if (nextPage === null || nextPage === undefined) return
-    if (nextPage === cursor) break
+    if (nextPage === cursor && cursor !== undefined) break
+    const entries = await Promise.all(data.map(toEntry))
+    if (nextPage === null || nextPage === undefined) return yield { entries }
+    yield { entries, next: nextPage }
     cursor = nextPage
   }
   throw new UpstreamProblem('the pages of its audit trail do not end')
 }
 
-function toEntry({ payload, ...found }: z.infer<typeof entry>): AuditEntry {
+async function toEntry({ payload, ...found }: z.infer<typeof entry>): Promise<AuditEntry> {
   const { errorTime, errorCode = 'unknown', errorMessage = '', eventId, traceId } = found
   const { operatorType, operatorName, operatorId } = found
   const row = toRow(payload)
   // The upstream's own ids, if it gives them; the row itself otherwise.
   const parts = [errorTime, errorCode, eventId, traceId, ...(eventId || traceId ? [] : [JSON.stringify(row)])]
   return {
-    mark: createHash('sha256').update(JSON.stringify(parts)).digest('hex'),
+    mark: await sha256(JSON.stringify(parts)),
     isDuplicate: [operatorType, operatorName, operatorId, errorCode].some((part) => DUPLICATE.test(part ?? '')),
     operatorId,
     atMs: toMs(errorTime),
@@ -72,6 +85,11 @@ function toEntry({ payload, ...found }: z.infer<typeof entry>): AuditEntry {
     message: errorMessage,
     row,
   }
+}
+
+async function sha256(text: string): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 /** An object, or JSON text of one. */

@@ -31,5 +31,7 @@ const options = convertV4MiniflareOptions({
 })
 const server = new Miniflare({ ...options, resourcePersistencePath: folder })
 const url = (await server.ready).origin
+// The Worker's log goes on when nobody reads any more.
+process.stdout.on('error', () => {})
 process.stdout.write(`${JSON.stringify({ url, adminUrl: `${url}/admin`, pid: workerdPid() })}\n`)
 process.on('SIGTERM', () => server.dispose().then(() => process.exit(0)))
