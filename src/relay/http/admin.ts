@@ -28,7 +28,7 @@ export interface AdminDeps extends Reporting, Omit<DeadLetterDeps, 'desk'>, Pick
     DeadLetterDeps['store'] &
     OperationDeps['store']
   readonly forwarder: ForwarderDesk
-  readonly reconciler: Reconciler | undefined
+  readonly reconciler: Reconciler
   readonly keys: KeyRing
   readonly metrics: Pick<Metrics, 'render'>
 }

@@ -22,8 +22,7 @@ export interface OperationDeps {
     | 'backlog'
   >
   readonly forwarder: ForwarderDesk
-  /** Undefined where the relay cannot reconcile. */
-  readonly reconciler: Reconciler | undefined
+  readonly reconciler: Reconciler
   readonly tenant: string
   /** Writes a backup of that name; undefined where the operator has named no place for them. */
   readonly backup: ((file: string) => Promise<void>) | undefined
@@ -105,7 +104,6 @@ export function createOperationRoutes(deps: OperationDeps): Hono<RelayEnv> {
 
   routes.post('/v1/reconcile', async (c) => {
     const { sinceMs } = await read(c.req.raw, reconcile, 'Send {}, or {"sinceMs": …} to look further back.')
-    if (reconciler === undefined) throw new HttpProblem('conflict', 'This relay does not reconcile: see its guide.')
     const report = await ask(() => reconciler.run(sinceMs === undefined ? {} : { sinceMs }))
     forwarder.wake()
     return c.json({ report })
