@@ -146,7 +146,7 @@ describe('the console', () => {
 
   it('says which lane keeps its queue by itself, and why', async () => {
     await recordSome()
-    world.zuora.faults.set([{ kind: 'status', status: 403, meter: 'exports' }])
+    world.zuora.faults.set([{ kind: 'status', status: 403 }])
     const page = await openConsole()
     await signIn(page)
     await expect.poll(() => text(page, '#health'), WAIT).toBe('The upstream answers, and no lane is held up.')

@@ -31,7 +31,7 @@ export interface MappingBrake {
 }
 
 /** So many events in a row that cannot be mapped are no single bad events any more. */
-export const MAX_UNMAPPED_IN_A_ROW = 20
+const MAX_UNMAPPED_IN_A_ROW = 20
 /** How far is looked ahead once something could not be mapped. */
 const LOOK_AHEAD_EVENTS = 1_000
 /** These speak of the field's source. What else may be wrong, such as an emoji, is the event's own fault. */
