@@ -62,6 +62,7 @@ export async function assemble(
   const metrics = createMetrics({
     ...{ store, forwarder, log, clock, pressure: pressure.reason },
     openBytes: () => openBytes.known.used() + openBytes.unknown.used(),
+    ...(deps.siblings && { siblings: deps.siblings }),
   })
   const { instruments } = metrics
   const reporting = { log, tracer, clock, instruments }

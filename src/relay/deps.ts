@@ -2,6 +2,7 @@ import type { SecretSources } from './config/fill-secrets.ts'
 import type { RelaySettings } from './config/resolve-config.ts'
 import type { Forwarder } from './forward/contract.ts'
 import type { Log } from './log.ts'
+import type { Siblings } from './operate/siblings.ts'
 import type { Tracer } from './operate/tracing.ts'
 import type { Reconciler } from './reconcile/contract.ts'
 import type { RelayStore } from './store/contract.ts'
@@ -28,4 +29,6 @@ export interface RelayDeps extends SecretSources {
   readonly createForwarder: (store: RelayStore, settings: RelaySettings) => Forwarder
   /** Default: the reconciler with Zuora. */
   readonly createReconciler: (store: RelayStore, settings: RelaySettings) => Reconciler
+  /** The processes that share this one's port, whose metrics it gives with its own. Default: there are none. */
+  readonly siblings?: Siblings
 }

@@ -227,6 +227,39 @@ describe('the command line with PostgreSQL', { timeout: 60_000 }, () => {
     for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow()
   })
 
+  test('whichever worker is asked for metrics, it answers for all, and for one that was killed', async () => {
+    const relay = run('relay', '--workers', '3', '-c', configFile(`{ schema: '${newSchema()}' }`))
+    await relay.until(/(listens on [\s\S]*){3}/)
+    const [, url, adminUrl] = /listens on (\S+), for the operator on (\S+)/.exec(relay.output.out) ?? []
+    /** One connection each, so that they go to the workers in turn. */
+    const get = async (address: string): Promise<string> =>
+      await (await fetch(address, { headers: { authorization: `Bearer ${ADMIN_KEY}`, connection: 'close' } })).text()
+    const scrape = async (): Promise<{ processes: number; probes: number; text: string }> => {
+      const text = await get(`${adminUrl}/metrics`)
+      const lines = text.split('\n')
+      const figure = (name: string): number => Number(lines.find((line) => line.startsWith(name))?.split(' ')[1])
+      const probes = figure('metertap_http_request_seconds_count{method="GET",route="/livez",status="200"}')
+      return { processes: figure('metertap_relay_processes'), probes, text }
+    }
+    const probe = async (times: number): Promise<void> => {
+      for (let n = 0; n < times; n++) await get(`${url}/livez`)
+    }
+    await probe(30)
+    for (let n = 0; n < 6; n++) expect(await scrape()).toMatchObject({ processes: 3, probes: 30 })
+    const { text } = await scrape()
+    expect(text.match(/^metertap_ledger_streams /gm), 'the store is asked once').toHaveLength(1)
+    expect(text).toContain('metertap_lane_state{lane="calls",state="stopped"} 0')
+
+    process.kill(workersOf(relay.child.pid as number)[0] as number, 'SIGKILL')
+    await relay.until(/worker \d+ ended/)
+    expect(await scrape()).toMatchObject({ processes: 2, probes: 30 })
+    await relay.until(/(listens on [\s\S]*){4}/)
+    await probe(30)
+    await expect.poll(scrape).toMatchObject({ processes: 3, probes: 60 })
+    relay.child.kill('SIGTERM')
+    expect(await relay.exit).toBe(0)
+  })
+
   test('workers on a SQLite file are refused', async () => {
     const relay = run('relay', '--workers', '2', '-c', configFile("{ sqlite: './usage.db' }"))
     expect(await relay.exit).toBe(1)

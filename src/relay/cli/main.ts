@@ -9,8 +9,8 @@ import { HELP } from './help.ts'
 import type { CliHost } from './host.ts'
 import { initProject } from './init/init-project.ts'
 import { printMeters } from './print-meters.ts'
-import { runWorkers } from './run-workers.ts'
 import { backUpStore, migrate, verify } from './store-files.ts'
+import { runWorkers } from './workers/run-workers.ts'
 
 /** Runs the command line. Exit codes: 0 done, 1 failed, 2 not understood. */
 export async function main(host: CliHost): Promise<void> {

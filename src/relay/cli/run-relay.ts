@@ -1,6 +1,7 @@
 import type { RelayConfig } from '../config/define-config.ts'
 import { createRelay, type Relay } from '../create-relay.ts'
 import { describeError } from '../describe-error.ts'
+import type { Siblings } from '../operate/siblings.ts'
 import type { Command } from './args.ts'
 import type { CliHost } from './host.ts'
 import { loadConfig } from './load-config.ts'
@@ -8,16 +9,12 @@ import { createLog } from './log-lines.ts'
 
 type RelayCommand = Extract<Command, { kind: 'relay' }>
 
-/** Starts the relay and stays until a signal ends it. Errors: MetertapError bad_option. */
-export async function runRelay(
-  command: RelayCommand,
-  host: CliHost,
-  { isWorker }: { readonly isWorker: boolean },
-): Promise<void> {
+/** Starts the relay, with `siblings` as a worker, and stays until a signal ends it. Errors: MetertapError bad_option. */
+export async function runRelay(command: RelayCommand, host: CliHost, siblings?: Siblings): Promise<void> {
   const log = createLog(command.log, host.writeErr, host.clock)
   const config = withPorts(await loadConfig(command.config, host), command)
-  const relay = await createRelay(config, { log, environment: host.environment })
-  stopOnSignal(relay, host, isWorker)
+  const relay = await createRelay(config, { log, environment: host.environment, ...(siblings && { siblings }) })
+  stopOnSignal(relay, host, siblings !== undefined)
   try {
     const { url, adminUrl } = await relay.start()
     const operator = adminUrl === undefined ? '' : `, for the operator on ${adminUrl} (a page: ${adminUrl}/console)`

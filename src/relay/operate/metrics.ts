@@ -3,6 +3,7 @@ import type { Forwarder } from '../forward/contract.ts'
 import type { Log } from '../log.ts'
 import type { RelayStore } from '../store/contract.ts'
 import type { Instruments } from './instruments.ts'
+import type { Siblings } from './siblings.ts'
 
 export interface MetricsDeps {
   readonly store: Pick<RelayStore, 'totals' | 'backlog'>
@@ -14,6 +15,8 @@ export interface MetricsDeps {
   readonly log: Log
   /** Wall clock, ms. */
   readonly clock: () => number
+  /** Default: there are none. */
+  readonly siblings?: Siblings
 }
 
 export interface Metrics {
@@ -26,18 +29,28 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 const LANE_STATES = ['stopped', 'idle', 'sending', 'backing_off', 'paused'] as const
 const LANE_HOLDS = ['everything_refused', 'everything_unmappable'] as const
 
-/** The relay's metrics, in a registry of their own: several relays of one process do not mix. */
+/**
+ * The relay's metrics, in registries of their own: several relays of one process do not mix. One is this process's own,
+ * which its siblings' are added to; the other is the store's, the same for all.
+ */
 export function createMetrics(deps: MetricsDeps): Metrics {
-  const registry = new Registry()
-  const registers = [registry]
-  collectDefaultMetrics({ register: registry })
-  const instruments = createInstruments(registers)
-  const updateGauges = createGauges(deps, registers)
+  const own = new Registry()
+  const shared = new Registry()
+  collectDefaultMetrics({ register: own })
+  const instruments = createInstruments([own])
+  const updateOwn = createOwnGauges(deps, [own])
+  const updateShared = createStoreGauges(deps, [shared])
+  deps.siblings?.join(() => {
+    updateOwn()
+    return own.getMetricsAsJSON()
+  })
   return {
     instruments,
     async render() {
-      await updateGauges().catch((error: unknown) => deps.log('warn', 'metrics_incomplete', { error }))
-      return { text: await registry.metrics(), contentType: registry.contentType }
+      updateOwn()
+      await updateShared().catch((error: unknown) => deps.log('warn', 'metrics_incomplete', { error }))
+      const processes = await (deps.siblings?.text() ?? own.metrics())
+      return { text: `${processes}\n${await shared.metrics()}`, contentType: own.contentType }
     },
   }
 }
@@ -80,23 +93,30 @@ function createInstruments(registers: Registry[]): Instruments {
   }
 }
 
-/** Gauges are read from the store and the forwarder when somebody asks. */
-function createGauges(deps: MetricsDeps, registers: Registry[]): () => Promise<void> {
-  const { store, forwarder, pressure, openBytes, clock } = deps
-  const gauge = <Label extends string>(name: string, help: string, ...labelNames: Label[]): Gauge<Label> =>
-    new Gauge({ name: `metertap_${name}`, help, labelNames, registers })
+/** `combine` says what becomes of the values of several processes. */
+function gaugeIn<Label extends string>(
+  registers: Registry[],
+  [name, help, ...labelNames]: [name: string, help: string, ...labels: Label[]],
+  combine: 'sum' | 'max' = 'max',
+): Gauge<Label> {
+  return new Gauge({ name: `metertap_${name}`, help, labelNames, registers, aggregator: combine })
+}
 
-  const ledger = gauge('ledger_events', 'Numbers of all streams, by where they are.', 'state')
-  const streams = gauge('ledger_streams', 'Streams in the ledger.')
-  const backlog = gauge('backlog_events', 'Stored events not yet accepted upstream.', 'lane', 'state')
-  const oldest = gauge('backlog_oldest_seconds', 'How long the oldest of them has been on its way here.', 'lane')
-  const lanes = gauge('lane_state', '1 for the state that the lane is in.', 'lane', 'state')
-  const holds = gauge('lane_held', '1 while the lane keeps its whole queue, by reason.', 'lane', 'code')
-  const failures = gauge('lane_failures_in_a_row', 'Upstream calls without a verdict, in a row.', 'lane')
-  const refusing = gauge('refusing', '1 while the relay takes nothing, by reason.', 'reason')
-  const open = gauge('open_body_bytes', 'Bytes of bodies in memory.')
+/** What this process knows of itself, read when somebody asks. */
+function createOwnGauges({ forwarder, pressure, openBytes }: MetricsDeps, registers: Registry[]): () => void {
+  const lanes = gaugeIn(registers, ['lane_state', '1 for the state that the lane is in.', 'lane', 'state'], 'max')
+  const holds = gaugeIn(
+    registers,
+    ['lane_held', '1 while the lane keeps its whole queue, by reason.', 'lane', 'code'],
+    'max',
+  )
+  const inARow = 'Upstream calls without a verdict, in a row.'
+  const failures = gaugeIn(registers, ['lane_failures_in_a_row', inARow, 'lane'], 'max')
+  const refusing = gaugeIn(registers, ['refusing', '1 while the relay takes nothing, by reason.', 'reason'], 'max')
+  const open = gaugeIn(registers, ['open_body_bytes', 'Bytes of bodies in memory.'], 'sum')
+  gaugeIn(registers, ['relay_processes', 'Processes that these metrics are of.'], 'sum').set(1)
 
-  return async () => {
+  return () => {
     const now = pressure()
     for (const reason of ['disk', 'commit', 'backlog']) refusing.set({ reason }, reason === now ? 1 : 0)
     open.set(openBytes())
@@ -105,6 +125,19 @@ function createGauges(deps: MetricsDeps, registers: Registry[]): () => Promise<v
       for (const one of LANE_STATES) lanes.set({ lane, state: one }, one === state ? 1 : 0)
       for (const one of LANE_HOLDS) holds.set({ lane, code: one }, one === code ? 1 : 0)
     }
+  }
+}
+
+/** What the store knows, read when somebody asks. */
+function createStoreGauges({ store, clock }: MetricsDeps, registers: Registry[]): () => Promise<void> {
+  const ledger = gaugeIn(registers, ['ledger_events', 'Numbers of all streams, by where they are.', 'state'])
+  const streams = gaugeIn(registers, ['ledger_streams', 'Streams in the ledger.'])
+  const notYet = 'Stored events not yet accepted upstream.'
+  const backlog = gaugeIn(registers, ['backlog_events', notYet, 'lane', 'state'])
+  const howLong = 'How long the oldest of them has been on its way here.'
+  const oldest = gaugeIn(registers, ['backlog_oldest_seconds', howLong, 'lane'])
+
+  return async () => {
     const { streams: count, ...states } = await store.totals()
     streams.set(count)
     for (const [state, value] of Object.entries(states)) ledger.set({ state }, value)

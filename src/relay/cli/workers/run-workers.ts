@@ -1,9 +1,11 @@
 import cluster, { type Worker } from 'node:cluster'
-import { MetertapError } from '../../wire/errors.ts'
-import type { Command } from './args.ts'
-import type { CliHost } from './host.ts'
-import { runRelay } from './run-relay.ts'
-import { readSettings } from './store-files.ts'
+import { MetertapError } from '../../../wire/errors.ts'
+import type { Command } from '../args.ts'
+import type { CliHost } from '../host.ts'
+import { runRelay } from '../run-relay.ts'
+import { readSettings } from '../store-files.ts'
+import type { MetricsDesk } from './metrics-desk.ts'
+import { type Line, openSiblings } from './open-siblings.ts'
 
 type RelayCommand = Extract<Command, { kind: 'relay' }>
 
@@ -18,7 +20,8 @@ const WELL_AFTER_MS = 60_000
  * Errors: MetertapError bad_option.
  */
 export async function runWorkers(command: RelayCommand, host: CliHost): Promise<void> {
-  if (cluster.isWorker || command.workers === 1) return runRelay(command, host, { isWorker: cluster.isWorker })
+  if (cluster.isWorker) return runRelay(command, host, openSiblings(lineOf(process)))
+  if (command.workers === 1) return runRelay(command, host)
   // Checked here, so that a mistake is told once and not by every worker again and again.
   const { store } = await readSettings(command.config, host)
   if ('sqlite' in store) {
@@ -26,10 +29,11 @@ export async function runWorkers(command: RelayCommand, host: CliHost): Promise<
       '--workers needs a PostgreSQL store: a SQLite file has one relay process. Leave it out, or set store.postgres.'
     throw new MetertapError('bad_option', message)
   }
-  supervise(command.workers, host)
+  const { createMetricsDesk } = await import('./metrics-desk.ts')
+  supervise(command.workers, host, createMetricsDesk())
 }
 
-function supervise(size: number, host: CliHost): void {
+function supervise(size: number, host: CliHost, desk: MetricsDesk): void {
   const living = new Set<Worker>()
   let hasListened = false
   let isStopping = false
@@ -42,8 +46,15 @@ function supervise(size: number, host: CliHost): void {
     worker.on('listening', () => {
       hasListened = true
     })
+    const line = {
+      id: worker.id,
+      // One that has just ended is told nothing, and says nothing.
+      send: (message: object) => worker.isConnected() && worker.send(message, undefined, () => {}),
+    }
+    worker.on('message', (message) => desk.onMessage(line, message))
     worker.on('exit', (code, signal) => {
       living.delete(worker)
+      desk.onExit(worker.id)
       if (isStopping) return endWhenEmpty()
       // What none of them could start from the beginning is not mended by trying.
       if (!hasListened && code === 1) return host.exit(1)
@@ -70,5 +81,15 @@ function supervise(size: number, host: CliHost): void {
     for (const worker of living) worker.process.kill('SIGTERM')
     endWhenEmpty()
   })
+  // Metrics are told as they are, NaN and Infinity too.
+  cluster.setupPrimary({ serialization: 'advanced' })
   for (let n = 0; n < size; n++) fork()
+}
+
+function lineOf(worker: NodeJS.Process): Line {
+  return {
+    // A line that is cut ends the worker, too.
+    send: (message) => worker.connected && worker.send?.(message, undefined, undefined, () => {}),
+    onMessage: (handler) => void worker.on('message', handler),
+  }
 }
