@@ -1,5 +1,6 @@
 export { defineMeter } from './meter/define-meter.ts'
 export type {
+  DeliveryPolicy,
   FieldSource,
   MappableEvent,
   MeterRoute,

@@ -3,6 +3,7 @@ export { defineMeter } from './meter/define-meter.ts'
 export { defineRelayConfig, type RelayConfig } from './relay/config/define-config.ts'
 export type {
   AdminOptions,
+  DeliveryPolicy,
   FieldSource,
   MappableEvent,
   MeterRoute,

@@ -67,7 +67,7 @@ export async function assemble(
   const { instruments } = metrics
   const reporting = { log, tracer, clock, instruments }
   const acceptBatch = createAcceptBatch({
-    ...{ store, meters, limits, clock, log, instruments, tracer },
+    ...{ store, meters, limits, clock, log, instruments, tracer, policy: settings.policy },
     cap: createDailyCap({ store, maxEvents: limits.maxEventsPerAccountPerDay, clock }),
     onCommit(durationMs) {
       pressure.noteCommit(durationMs)

@@ -162,6 +162,8 @@ export interface RelayOptions {
   readonly admin?: AdminOptions
   /** What differs from the default limits. */
   readonly limits?: Partial<RelayLimits>
+  /** Wishes about agents' pace, told with every answer. Default: none, agents go by their own settings. */
+  readonly policy?: DeliveryPolicy
   /** How often the relay reconciles with the upstream by itself, hours. Default: only when the operator asks. */
   readonly reconcileEveryHours?: number
   /**
@@ -173,6 +175,24 @@ export interface RelayOptions {
   readonly tokenLifeS?: number
   /** Days until the next key signs tokens. Default 30. */
   readonly signingKeyDays?: number
+}
+
+/**
+ * What the relay asks of agents, in each answer to a batch: they follow within their own bounds for as long as they run,
+ * and only ever lower a limit. Events recorded meanwhile wait in their outboxes.
+ */
+export interface DeliveryPolicy {
+  /** How long agents let events wait for others before they send, ms: 1,000–3,600,000. Default: each agent's own, 5,000. */
+  readonly flushIntervalMs?: number
+  /** Events in one batch: 1–10,000. Default: each agent's own, 2,000. */
+  readonly maxBatchEvents?: number
+  /** Bytes of one batch before compression: 16 KiB–8 MiB. Default: each agent's own, 512 KiB. */
+  readonly maxBatchBytes?: number
+  /**
+   * How long an agent sends nothing after each answer, ms: 1–86,400,000. So it sends one batch in that time, however much
+   * waits. Default: no hold.
+   */
+  readonly holdMs?: number
 }
 
 /**

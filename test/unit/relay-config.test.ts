@@ -218,6 +218,12 @@ const cases: [path: string, value: unknown, problem: RegExp][] = [
   ['origins', ['file://'], /^origins\[0\] does not fit/],
   ['tokenLifeS', 901, /^tokenLifeS does not fit: give a whole number from 600 to 900/],
   ['tenants', 'x', /^the configuration has an unknown key tenants: known are tenant, listen/],
+  ['policy', { flushIntervalMs: 999 }, /^policy.flushIntervalMs does not fit: .* from 1000 to 3600000/],
+  ['policy', { maxBatchEvents: 0 }, /^policy.maxBatchEvents does not fit/],
+  ['policy', { maxBatchBytes: 100 }, /^policy.maxBatchBytes does not fit/],
+  ['policy', { holdMs: 86_400_001 }, /^policy.holdMs does not fit/],
+  ['policy', { pauseMs: 1 }, /^policy has an unknown key pauseMs: known are flushIntervalMs/],
+  ['meters.0.upstream.whenUnmappable', 'drop', /whenUnmappable does not fit: give 'hold' or 'bury'/],
 ]
 test.each(cases)('%s = %j', (path, value, problem) => {
   expect(problemsOf(change(path, value))).toEqual([expect.stringMatching(problem)])
@@ -230,6 +236,8 @@ test.each([[undefined], [null], [42], [[]]])('%j is no configuration', (config) 
 })
 
 test('what is allowed beside the usual', () => {
+  expect(problemsOf(change('meters.0.upstream.whenUnmappable', 'bury'))).toEqual([])
+  expect(problemsOf(change('policy', { flushIntervalMs: 60_000, maxBatchEvents: 500, holdMs: 1_000 }))).toEqual([])
   expect(problemsOf({ ...good, grants: undefined, sessions: [session] })).toEqual([])
   expect(problemsOf(change('origins', ['app://acme', 'null']))).toEqual([])
   expect(problemsOf(change('publicUrl', 'http://127.0.0.1:8787'))).toEqual([])

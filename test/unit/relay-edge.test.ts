@@ -26,6 +26,7 @@ const settings = resolveEdgeSettings(
     ...{ publicUrl: PUBLIC_URL, meters: [route(calls)], origins: [], grants: [{ keyId: 'app', secret: GRANT_SECRET }] },
     upstream: { restBase: 'https://rest.zuora.com', clientId: 'id', clientSecret: 'client-secret' },
     shards: 2,
+    policy: { flushIntervalMs: 60_000 },
   },
   {},
 )
@@ -75,6 +76,12 @@ const batch = (n: number) => ({
   streams: [{ id: streamOf(n), recorded: 1, dropped: {} }],
 })
 const streamOf = (n: number): string => `0192d3a0-7b1c-7def-8abc-${String(n).padStart(12, '0')}`
+
+test('a batch’s answer tells the policy', async () => {
+  const apps = await open()
+  const answer = await readAnswer(await post(apps, '/v1/events', batch(0), await tokenOf(apps, 'acme')))
+  expect(answer.policy).toEqual({ flushIntervalMs: 60_000 })
+})
 
 test('a batch costs one question to one shard, and the keys are asked every few seconds', async () => {
   const apps = await open()

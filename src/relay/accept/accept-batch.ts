@@ -2,7 +2,7 @@ import { type Meter, STREAM_ID } from '../../meter/contract.ts'
 import type { Deferral, Range, WireAnswer, WireBatch } from '../../wire/contract.ts'
 import { covers } from '../../wire/ranges.ts'
 import type { Claims } from '../claims.ts'
-import type { RelayLimits } from '../contract.ts'
+import type { DeliveryPolicy, RelayLimits } from '../contract.ts'
 import type { DailyCap } from '../limits/daily-cap.ts'
 import type { Log } from '../log.ts'
 import type { Instruments } from '../operate/instruments.ts'
@@ -16,6 +16,8 @@ export interface AcceptBatchDeps {
   readonly store: Pick<RelayStore, 'accept'>
   readonly meters: ReadonlyMap<string, Meter>
   readonly limits: RelayLimits
+  /** Told with every answer. Default: none. */
+  readonly policy?: DeliveryPolicy | undefined
   readonly clock: () => number
   readonly log: Log
   readonly instruments: Pick<Instruments, 'batch'>
@@ -37,7 +39,8 @@ const SCHEMA_RETRY_MS = 60_000
  * When the store fails nothing is acknowledged: HttpProblem unavailable, with Retry-After.
  */
 export function createAcceptBatch(deps: AcceptBatchDeps): AcceptBatch {
-  const { clock, log, instruments, wake } = deps
+  const { clock, log, instruments, wake, policy } = deps
+  const wishes = policy === undefined ? {} : { policy }
   const commit = createCommit(deps)
 
   function isOnHold(claims: Claims): Promise<boolean> {
@@ -57,7 +60,7 @@ export function createAcceptBatch(deps: AcceptBatchDeps): AcceptBatch {
     const result = await commit({ ...owner, streams, events, refused, hold, ...clockEvidence })
     deps.cap.note(claims, result.stored + result.deduplicated)
     if (result.stored > 0 && !hold) for (const lane of new Set(events.map(({ meter }) => meter))) wake(lane)
-    const reply = answer(judgement, result, clock())
+    const reply = { ...answer(judgement, result, clock()), ...wishes }
     instruments.batch({
       stored: result.stored,
       duplicates: result.duplicates,

@@ -148,6 +148,14 @@ const limits = strict({
   maxBacklogEvents: whole(1, 2 ** 50, 'events').optional(),
 })
 
+/** The bounds of agents: a wish beyond them would only look as if it were followed. */
+const policy = strict({
+  flushIntervalMs: whole(1_000, 3_600_000, 'milliseconds').optional(),
+  maxBatchEvents: whole(1, 10_000, 'events').optional(),
+  maxBatchBytes: whole(16 * 1024, 8 * 2 ** 20, 'bytes').optional(),
+  holdMs: whole(1, 86_400_000, 'milliseconds').optional(),
+})
+
 const host = name('127.0.0.1').optional()
 const port = whole(0, 65_535, 'port').optional()
 const admin = strict({
@@ -189,6 +197,7 @@ export const relaySchema: z.ZodType<unknown> = strict({
   origins: z.array(origin, fix('give a list of browser origins')),
   admin: admin.optional(),
   limits: limits.optional(),
+  policy: policy.optional(),
   idempotencyWindowDays: whole(1, 400, 'days').optional(),
   tokenLifeS: whole(600, 900, 'seconds').optional(),
   reconcileEveryHours: whole(1, 8_760, 'hours').optional(),

@@ -66,7 +66,7 @@ export async function assembleEdge(deps: EdgeDeps): Promise<EdgeApps> {
   const inflate = createWebInflate(DecompressionStream)
   const reporting = { log, tracer, clock, instruments: SILENT }
   const acceptBatch = createAcceptBatch({
-    ...{ store, meters, limits, ...reporting },
+    ...{ store, meters, limits, policy: settings.policy, ...reporting },
     // The shard knows the account's whole day, and wakes its own lanes.
     cap: { isReached: async () => false, note: () => {} },
     onCommit: () => {},
