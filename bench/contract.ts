@@ -10,12 +10,16 @@ export interface BenchOptions {
   readonly only: string
   /** Tells how far it is; goes to stderr. */
   readonly tell: (text: string) => void
+  /** Keeps what is known so far, in case that the bench is ended before its end. */
+  readonly keep: (report: Report) => void
 }
 
 /** One figure against another of the same run, round by round: what a shared machine does to both cancels out. */
 export interface Ratio {
   readonly name: string
   readonly value: Spread
+  /** The true figure is this or less, as what it is taken over is known as a lower bound only. Default false. */
+  readonly isCeiling?: boolean
   /** What it should be, when there is a target. */
   readonly atMost?: number
   readonly atLeast?: number

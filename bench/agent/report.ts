@@ -1,4 +1,5 @@
-import type { Observed, Run } from '../browser/measure.ts'
+import type { Run } from '../browser/measure.ts'
+import type { Observed } from '../browser/watch.ts'
 import type { Chart, Ratio, Report, Table } from '../contract.ts'
 import { figure } from '../harness/format.ts'
 import { median, ratioOf, spreadOf } from '../harness/stats.ts'

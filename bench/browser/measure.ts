@@ -1,14 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { CDPSession, Page } from 'playwright'
-import type { Format } from '../sink/contract.ts'
+import type { BrowserContext, CDPSession, Page } from 'playwright'
+import type { Arrivals, Format } from '../sink/contract.ts'
 import { openSink, type Sink } from '../sink/server.ts'
 import type { PageScripts } from './bundle.ts'
+import { CutOff } from './cut-off.ts'
 import { countTransactions, type Pace, record, waitForDelivery } from './drive.ts'
-import { collectGarbage, type MainThread, readMetrics, startMetrics } from './metrics.ts'
+import { collectGarbage, readMetrics, startMetrics } from './metrics.ts'
 import { launch, newProfile, openSubject } from './open.ts'
+import { type Outside, watchOutside } from './outside.ts'
 import { servePage } from './page-server.ts'
-import { type Hot, startProfile } from './profile.ts'
-import { startTrace, type Task } from './trace.ts'
+import type { Hot } from './profile.ts'
+import { type Observed, startWatching } from './watch.ts'
+import { within } from './within.ts'
 
 export interface MeasureOptions {
   readonly scripts: PageScripts
@@ -28,6 +31,8 @@ export interface MeasureOptions {
 /** One run of one subject in a browser of its own. */
 export interface Run {
   readonly taskMs: number
+  /** The same as it looks from outside, which is all that is known of a page that does not answer. */
+  readonly outsideMs: number
   readonly scriptMs: number
   /** Within record(). */
   readonly callMs: number
@@ -45,53 +50,12 @@ export interface Run {
   readonly hot?: readonly Hot[]
 }
 
-/** Tasks by processor time: what other programs do meanwhile does not count. */
-export interface Observed {
-  /** The task that records a burst: the caller's own loop, with the first writing at its end. */
-  readonly recordingTaskMs: number
-  /** The longest of all others. */
-  readonly longestTaskMs: number
-  readonly peakHeapBytes: number
-}
-
 /** The page starts its libraries, opens its storage, asks for settings. */
 const SETTLE_MS = 1_000
-
-function observedOf(tasks: readonly Task[], peakHeapBytes: number): Observed {
-  const longest = (isRecording: boolean) =>
-    Math.max(0, ...tasks.filter((task) => task.isRecording === isRecording).map(({ cpuMs }) => cpuMs))
-  return { recordingTaskMs: longest(true), longestTaskMs: longest(false), peakHeapBytes }
-}
-
-function watchHeap(session: CDPSession): { stop(): number } {
-  let peakBytes = 0
-  const timer = setInterval(async () => {
-    const { usedSize } = await session.send('Runtime.getHeapUsage').catch(() => ({ usedSize: 0 }))
-    peakBytes = Math.max(peakBytes, usedSize)
-  }, 20)
-  return {
-    stop() {
-      clearInterval(timer)
-      return peakBytes
-    },
-  }
-}
-
-/** What is watched besides the browser's own metrics; each costs something itself. */
-async function startWatching(page: Page, session: CDPSession, { observe, profile }: MeasureOptions) {
-  const browser = page.context().browser()
-  const trace = observe && browser ? await startTrace(browser) : undefined
-  const heap = observe ? watchHeap(session) : undefined
-  const profiler = profile ? await startProfile(session) : undefined
-  return {
-    async stop(before: MainThread, after: MainThread): Promise<Pick<Run, 'observed' | 'hot'>> {
-      const peakHeapBytes = Math.max(heap?.stop() ?? 0, after.heapBytes) - before.heapBytes
-      const tasks = await trace?.stop()
-      const hot = await profiler?.stop()
-      return { ...(tasks && { observed: observedOf(tasks, peakHeapBytes) }), ...(hot && { hot }) }
-    },
-  }
-}
+/** For a page to load, to start its libraries and to make its events. */
+const PREPARE_MS = 60_000
+/** A page that is busy may answer between two tasks. */
+const ANSWER_MS = 10_000
 
 /** Sends events that do not count, so that everything is loaded, opened and compiled. */
 async function warmUp(page: Page, sink: Sink, { events, warmUpEvents = 0, timeoutMs }: MeasureOptions): Promise<void> {
@@ -102,15 +66,33 @@ async function warmUp(page: Page, sink: Sink, { events, warmUpEvents = 0, timeou
   await waitForDelivery(sink, warmUpEvents, Date.now() + timeoutMs)
 }
 
-async function measureOn(page: Page, sink: Sink, options: MeasureOptions): Promise<Run> {
-  const { events, pace, timeoutMs } = options
-  const session = await page.context().newCDPSession(page)
+interface Prepared {
+  readonly page: Page
+  readonly session: CDPSession
+  readonly sink: Sink
+}
+
+/** Opens the page, warms it up and makes its events: all that is not measured. */
+async function prepare(context: BrowserContext, url: string, sink: Sink, options: MeasureOptions): Promise<Prepared> {
+  const page = await openSubject(context.pages()[0] ?? (await context.newPage()), url, sink.url)
+  const session = await context.newCDPSession(page)
   await startMetrics(session)
   await warmUp(page, sink, options)
-  await page.evaluate((count) => window.bench?.prepare(0, count), events)
+  await page.evaluate((count) => window.bench?.prepare(0, count), options.events)
   await delay(SETTLE_MS)
   await collectGarbage(session)
+  return { page, session, sink }
+}
+
+/** Recording at a steady pace takes its time by itself. */
+function limitOf({ events, pace, timeoutMs }: MeasureOptions): number {
+  return timeoutMs + (pace.kind === 'steady' ? (events / pace.perSecond) * 1_000 : 0)
+}
+
+async function measureOn({ page, session, sink }: Prepared, outside: Outside, options: MeasureOptions): Promise<Run> {
+  const { events, pace } = options
   const earlier = sink.arrivals
+  const deadlineMs = Date.now() + limitOf(options)
   const watching = await startWatching(page, session, options)
   const transactionsBefore = await countTransactions(page)
   const before = await readMetrics(session)
@@ -118,32 +100,44 @@ async function measureOn(page: Page, sink: Sink, options: MeasureOptions): Promi
   const recorded = await record(page, pace)
   if (!recorded) throw new Error('The bench’s page is gone.')
   const durableAtMs = await page.evaluate(() => window.bench?.durable())
-  await waitForDelivery(sink, earlier.delivered + events, Date.now() + timeoutMs)
+  await waitForDelivery(sink, earlier.delivered + events, deadlineMs)
 
   const after = await readMetrics(session)
+  const outsideMs = await outside.spentMs()
   const watched = await watching.stop(before, after)
   const transactions = (await countTransactions(page)) - transactionsBefore
   await collectGarbage(session)
   const { heapBytes } = await readMetrics(session)
-  const { delivered, requests, bytes, lastMs, unread } = sink.arrivals
-  if (unread.length > 0) throw new Error(`The sink did not understand ${unread.length} requests: ${unread[0]}`)
-  const isWhole = delivered === earlier.delivered + events
+  const sent = sentSince(earlier, sink)
   return {
     taskMs: after.taskMs - before.taskMs,
+    outsideMs,
     scriptMs: after.scriptMs - before.scriptMs,
     callMs: recorded.callMs,
     durableMs: durableAtMs === undefined ? undefined : durableAtMs - recorded.startMs,
-    deliveredMs: isWhole ? lastMs - recorded.startMs : undefined,
-    delivered: delivered - earlier.delivered,
-    requests: requests - earlier.requests,
-    wireBytes: bytes - earlier.bytes,
+    deliveredMs: sent.delivered === events ? sink.arrivals.lastMs - recorded.startMs : undefined,
+    ...sent,
     transactions,
     heldHeapBytes: heapBytes - before.heapBytes,
     ...watched,
   }
 }
 
-/** Measures one subject once, in a new browser on a new profile. */
+function sentSince(earlier: Arrivals, { arrivals }: Sink): Pick<Run, 'delivered' | 'requests' | 'wireBytes'> {
+  const { delivered, requests, bytes, unread } = arrivals
+  if (unread.length > 0) throw new Error(`The sink did not understand ${unread.length} requests: ${unread[0]}`)
+  return {
+    delivered: delivered - earlier.delivered,
+    requests: requests - earlier.requests,
+    wireBytes: bytes - earlier.bytes,
+  }
+}
+
+/**
+ * Measures one subject once, in a new browser on a new profile. It ends, whatever the page does.
+ *
+ * @throws CutOff when the page does not answer after its time: with what is known of it from outside.
+ */
 export async function measure(options: MeasureOptions): Promise<Run> {
   await using opened = new AsyncDisposableStack()
   const sink = await openSink(options.format)
@@ -152,8 +146,19 @@ export async function measure(options: MeasureOptions): Promise<Run> {
   opened.defer(() => site.close())
   const profile = await newProfile()
   opened.defer(() => profile.remove())
-  const context = await launch(profile.path)
-  opened.defer(() => context.close())
-  const page = context.pages()[0] ?? (await context.newPage())
-  return await measureOn(await openSubject(page, site.url, sink.url), sink, options)
+  const browser = await launch(profile.path)
+  opened.defer(() => browser.close())
+  const readyMs = PREPARE_MS + (options.warmUpEvents ? options.timeoutMs : 0)
+  const prepared = await within(prepare(browser.context, site.url, sink, options), readyMs, () => {
+    throw new Error('The page was not ready to record in time.')
+  })
+  const outside = await watchOutside(browser.session)
+  const earlier = sink.arrivals
+  const startMs = Date.now()
+  return await within(measureOn(prepared, outside, options), limitOf(options) + ANSWER_MS, async () => {
+    const afterMs = Date.now() - startMs
+    const taskMs = await outside.spentMs()
+    await browser.kill()
+    throw new CutOff({ afterMs, taskMs, ...sentSince(earlier, sink) })
+  })
 }

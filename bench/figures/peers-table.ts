@@ -1,4 +1,4 @@
-import type { Report } from '../contract.ts'
+import type { Report, Table } from '../contract.ts'
 import { figure } from '../harness/format.ts'
 
 type Cell = string | number
@@ -19,6 +19,15 @@ function fate(cell: Cell): string {
   return counts ? `${counts[1]} · ${counts[2]}` : String(cell)
 }
 
+/** What a reader has to know of the libraries that were cut off. */
+function cutLines({ columns, rows }: Table): string[] {
+  return rows.flatMap((row) => {
+    const end = String(row[columns.indexOf('delivered ms')] ?? '')
+    if (!end.startsWith('cut off')) return []
+    return [`${row[0]}: ${end} with ${row[columns.indexOf('events')]} events delivered; its costs are at least these.`]
+  })
+}
+
 /** The peers' report as one Markdown table: costs of a burst, then events lost · doubled in each fate. */
 export function peersTable({ tables }: Pick<Report, 'tables'>): string | undefined {
   const [costs, fates] = tables
@@ -35,5 +44,6 @@ export function peersTable({ tables }: Pick<Report, 'tables'>): string | undefin
     ])
   })
   const head = ['library', ...COSTS.map(([, heading]) => heading), ...names.map((name) => `${name}: lost · doubled`)]
-  return ['', '', line(head), `|${'---|'.repeat(head.length)}`, ...rows, '', ''].join('\n')
+  const notes = cutLines(costs).flatMap((text) => [text, ''])
+  return ['', '', line(head), `|${'---|'.repeat(head.length)}`, ...rows, '', ...notes, ''].join('\n')
 }

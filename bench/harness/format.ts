@@ -21,10 +21,11 @@ export function isMet({ value, atMost, atLeast }: Ratio): boolean | undefined {
 }
 
 function ratioLine(ratio: Ratio): string {
-  const { name, value, atMost, atLeast } = ratio
+  const { name, value, isCeiling = false, atMost, atLeast } = ratio
   const target = atMost !== undefined ? `≤ ${figure(atMost)}` : atLeast !== undefined ? `≥ ${figure(atLeast)}` : ''
   const verdict = { true: `  ✓ ${target}`, false: `  ✗ target ${target}`, undefined: '' }[`${isMet(ratio)}`]
-  return `  ${spread(value).padEnd(26)} ${name}${verdict}`
+  const text = `${isCeiling ? '≤ ' : ''}${spread(value)}`
+  return `  ${text.padEnd(26)} ${name}${verdict}`
 }
 
 export function tableText({ title, columns, rows }: Table): string {

@@ -1,28 +1,50 @@
 import type { Bench, BenchOptions, Report } from '../contract.ts'
 import { inParallel } from '../harness/rounds.ts'
-import { measureCosts } from './cost.ts'
-import { FATE_TIMES, FATES, tryToMeet } from './fates.ts'
+import { type Cost, measureCosts } from './cost.ts'
+import { FATE_TIMES, FATES, type FateResult, limitOf, tryToMeet } from './fates.ts'
 import { installPeers } from './install.ts'
 import { peersReport } from './report.ts'
-import { loadLibraries } from './subjects.ts'
+import { type Library, loadLibraries } from './subjects.ts'
 
 const EVENTS = { quick: 300, full: 5_000 }
-/** A library that has not delivered by then is shown with what it cost until then. */
+/** A library that has not delivered by then is cut off, and shown with what it cost until then. */
 const TIMEOUT_MS = { quick: 20_000, full: 120_000 }
+/** When the costs have taken so long, no further round is begun. */
+const COST_BUDGET_MS = 18 * 60_000
 /** Most of a fate is waiting, so all libraries meet it together. */
 const AT_ONCE = 9
 
-async function run({ quick, rounds, only, tell }: BenchOptions): Promise<Report> {
+type Form = 'quick' | 'full'
+
+/** Every library meets every fate; the longest first, so that nobody waits for a last one. */
+async function meetFates(libraries: readonly Library[], form: Form, { tell }: BenchOptions, keep: KeepFates) {
+  const times = FATE_TIMES[form]
+  const fates = FATES.toSorted((a, b) => limitOf(b, times) - limitOf(a, times))
+  const jobs = fates.flatMap((fate) => libraries.map((library) => ({ fate, library })))
+  const results: FateResult[] = []
+  return await inParallel(jobs, AT_ONCE, async ({ fate, library }) => {
+    const result = await tryToMeet(library, fate, times)
+    results.push(result)
+    const { failure, lost, doubled, recorded } = result
+    const outcome = failure ?? `${lost} lost, ${doubled} doubled of ${recorded}`
+    tell(`fate ${results.length} of ${jobs.length}: ${fate.name}, ${library.name}: ${outcome}`)
+    keep(results)
+    return result
+  })
+}
+
+type KeepFates = (fates: readonly FateResult[]) => void
+
+async function run(options: BenchOptions): Promise<Report> {
+  const { quick, rounds, only, tell, keep } = options
   installPeers(tell)
   const form = quick ? 'quick' : 'full'
   const libraries = await loadLibraries(only)
   const events = EVENTS[form]
-  const costs = await measureCosts(libraries, { events, rounds, timeoutMs: TIMEOUT_MS[form], tell })
-  const jobs = FATES.flatMap((fate) => libraries.map((library) => ({ fate, library })))
-  const fates = await inParallel(jobs, AT_ONCE, ({ fate, library }) => {
-    tell(`${fate.name}: ${library.name}`)
-    return tryToMeet(library, fate, FATE_TIMES[form])
-  })
+  const keepCosts = (costs: readonly Cost[]): void => keep(peersReport({ events, costs, fates: [] }))
+  const limits = { timeoutMs: TIMEOUT_MS[form], budgetMs: COST_BUDGET_MS }
+  const costs = await measureCosts(libraries, { events, rounds, ...limits, tell, keep: keepCosts })
+  const fates = await meetFates(libraries, form, options, (known) => keep(peersReport({ events, costs, fates: known })))
   return peersReport({ events, costs, fates })
 }
 

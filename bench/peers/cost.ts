@@ -1,17 +1,35 @@
-import { measure, type Run } from '../browser/measure.ts'
+import { CutOff } from '../browser/cut-off.ts'
+import { type MeasureOptions, measure, type Run } from '../browser/measure.ts'
+import { figure } from '../harness/format.ts'
 import { interleave } from '../harness/rounds.ts'
 import type { Library } from './subjects.ts'
 
 export interface CostOptions {
   readonly events: number
   readonly rounds: number
+  /** After this long a run is cut off. */
   readonly timeoutMs: number
+  /** After this long no further round is begun; the first is always made. */
+  readonly budgetMs: number
   readonly tell: (text: string) => void
+  /** What is known so far, after each run. */
+  readonly keep: (costs: readonly Cost[]) => void
+}
+
+/** One run of a library. When it was cut off, every figure is a lower bound, and some are not known. */
+export interface CostRun extends Pick<Run, 'taskMs' | 'delivered' | 'requests' | 'wireBytes'> {
+  readonly round: number
+  readonly outsideMs?: number
+  readonly scriptMs?: number
+  readonly callMs?: number
+  readonly deliveredMs?: number
+  /** Not everything was delivered by then. */
+  readonly cutOffAfterMs?: number
 }
 
 export interface Cost {
   readonly library: Library
-  readonly runs: readonly Run[]
+  readonly runs: readonly CostRun[]
   /** Why there are fewer rounds than asked for, such as a page that crashed. */
   readonly failures: readonly string[]
 }
@@ -19,24 +37,58 @@ export interface Cost {
 /** A library that takes longer than this is not asked again: what it costs is beyond doubt. */
 const ONCE_IS_ENOUGH_MS = 45_000
 
+/** Without what a page did not deliver in time, a run is one that was cut off, though the page still answers. */
+export function costRunOf(run: Run, round: number, { events, timeoutMs }: Pick<CostOptions, 'events' | 'timeoutMs'>) {
+  const { taskMs, outsideMs, scriptMs, callMs, deliveredMs, delivered, requests, wireBytes } = run
+  const cost: CostRun = {
+    ...{ round, taskMs, outsideMs, scriptMs, callMs, delivered, requests, wireBytes },
+    ...(deliveredMs !== undefined && { deliveredMs }),
+    ...(delivered < events && { cutOffAfterMs: timeoutMs }),
+  }
+  return cost
+}
+
+/** As measure(); a run that is cut off is one too, and what breaks is told as text. */
+async function tryToMeasure(options: MeasureOptions, round: number): Promise<CostRun | string> {
+  try {
+    return costRunOf(await measure(options), round, options)
+  } catch (error) {
+    if (!(error instanceof CutOff)) return (error as Error).message
+    const { afterMs: cutOffAfterMs, ...known } = error.cut
+    return { round, ...known, cutOffAfterMs }
+  }
+}
+
+function inWords(run: CostRun | string, events: number): string {
+  if (typeof run === 'string') return run
+  const { taskMs, cutOffAfterMs, delivered } = run
+  const count = `${figure(delivered)} of ${figure(events)} events`
+  if (cutOffAfterMs === undefined) return `${figure(taskMs)} ms, ${count}`
+  return `at least ${figure(taskMs)} ms, ${count}: cut off after ${figure(cutOffAfterMs / 1_000)} s`
+}
+
 /** A burst through every library, one after the other, in turning order. Slow ones have fewer rounds. */
-export async function measureCosts(libraries: readonly Library[], options: CostOptions): Promise<Cost[]> {
-  const { events, rounds, timeoutMs, tell } = options
-  const byName = new Map(libraries.map((library) => [library.name, library]))
-  const slow = new Set<string>()
-  const runs = await interleave([...byName.keys()], { rounds }, async (name, round) => {
-    if (slow.has(name)) return undefined
-    tell(`cost, round ${round + 1}: ${name}`)
+export async function measureCosts(libraries: readonly Library[], options: CostOptions): Promise<readonly Cost[]> {
+  const { events, rounds, timeoutMs, budgetMs, tell, keep } = options
+  const costs = new Map(libraries.map((library) => [library.name, { library, runs: [], failures: [] } as Cost]))
+  const isDone = new Set<string>()
+  const beganMs = performance.now()
+  await interleave([...costs.keys()], { rounds }, async (name, round) => {
+    if (isDone.has(name) || (round > 0 && performance.now() - beganMs > budgetMs)) return
+    const { library, runs, failures } = costs.get(name) as Cost
+    const { scripts, format } = library
     const startMs = performance.now()
-    const { scripts, format } = byName.get(name) as Library
-    const options = { scripts, format, events, pace: { kind: 'burst' }, timeoutMs } as const
-    const run = await measure(options).catch((error: unknown) => (error as Error).message)
-    if (performance.now() - startMs > ONCE_IS_ENOUGH_MS || typeof run === 'string') slow.add(name)
-    return run
+    const run = await tryToMeasure({ scripts, format, events, pace: { kind: 'burst' }, timeoutMs }, round)
+    const tookMs = performance.now() - startMs
+    tell(`cost, round ${round + 1} of ${rounds}: ${name}: ${inWords(run, events)} (${figure(tookMs / 1_000)} s)`)
+    const isCut = typeof run === 'string' || run.cutOffAfterMs !== undefined
+    if (isCut || tookMs > ONCE_IS_ENOUGH_MS) isDone.add(name)
+    costs.set(name, {
+      library,
+      runs: typeof run === 'string' ? runs : [...runs, run],
+      failures: typeof run === 'string' ? [...failures, run] : failures,
+    })
+    keep([...costs.values()])
   })
-  return libraries.map((library) => {
-    const all = runs[library.name] ?? []
-    const failures = all.filter((run) => typeof run === 'string')
-    return { library, failures, runs: all.filter((run) => typeof run === 'object') }
-  })
+  return [...costs.values()]
 }

@@ -18,17 +18,24 @@ export const FATE_TIMES: Readonly<Record<'quick' | 'full', FateTimes>> = {
 /** What may happen to a page that records. */
 export interface Fate {
   readonly name: string
+  /** How long strike() takes at most, when the page answers. */
+  lastsMs(times: FateTimes): number
   strike(stage: Stage, times: FateTimes): Promise<void>
 }
 
 const EVENTS = 100
 const PER_SECOND = 50
 const OUTAGE_PER_SECOND = 5
+const CLOSED_FOR_MS = 1_000
 const ANSWERS_LOST = 3
+const RECORDING_MS = (EVENTS / PER_SECOND) * 1_000
+/** For what has no time of its own: browsers that start, pages that load, on a machine where others do so too. */
+const SLACK_MS = 45_000
 
 export const FATES: readonly Fate[] = [
   {
     name: 'killed while offline',
+    lastsMs: ({ killedAfterMs }) => RECORDING_MS + killedAfterMs,
     async strike(stage, { killedAfterMs }) {
       await stage.setOffline(true)
       await stage.sink.down()
@@ -40,13 +47,15 @@ export const FATES: readonly Fate[] = [
   },
   {
     name: 'tab closed at once',
+    lastsMs: () => CLOSED_FOR_MS,
     async strike(stage) {
       await stage.recordAndClose(EVENTS)
-      await delay(1_000)
+      await delay(CLOSED_FOR_MS)
     },
   },
   {
     name: 'answers lost',
+    lastsMs: ({ patienceMs }) => RECORDING_MS + patienceMs * 1.5,
     async strike(stage, { patienceMs }) {
       stage.sink.loseAnswers(ANSWERS_LOST)
       await stage.record(EVENTS, PER_SECOND)
@@ -57,6 +66,7 @@ export const FATES: readonly Fate[] = [
   },
   {
     name: 'outage',
+    lastsMs: ({ outageMs, patienceMs }) => outageMs + patienceMs,
     async strike(stage, { outageMs, patienceMs }) {
       await stage.sink.down()
       await stage.record((outageMs / 1_000) * OUTAGE_PER_SECOND, OUTAGE_PER_SECOND)
@@ -80,6 +90,11 @@ export interface FateResult {
   readonly failure?: string
 }
 
+/** How long one library's fate may take, with the next visit; then it is cut off. */
+export function limitOf(fate: Fate, times: FateTimes): number {
+  return fate.lastsMs(times) + times.patienceMs + SLACK_MS
+}
+
 /** As meet(); what breaks becomes the result, so that the others are not lost. */
 export function tryToMeet(library: Library, fate: Fate, times: FateTimes): Promise<FateResult> {
   return meet(library, fate, times).catch((error: unknown) => ({
@@ -90,7 +105,7 @@ export function tryToMeet(library: Library, fate: Fate, times: FateTimes): Promi
 
 /** One library, one fate; then the next visit, with one more event, so that whatever waits for one gets its chance. */
 function meet(library: Library, fate: Fate, times: FateTimes): Promise<FateResult> {
-  return onStage(library, async (stage) => {
+  return onStage(library, limitOf(fate, times), async (stage) => {
     await fate.strike(stage, times)
     await stage.nextVisit()
     await stage.waitForAll(times.patienceMs)

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { BrowserContext, Page } from 'playwright'
-import { killBrowser } from '../../demo/replay/browser.ts'
-import { launch, newProfile, openSubject } from '../browser/open.ts'
+import type { Page } from 'playwright'
+import { launch, newProfile, type OpenChromium, openSubject } from '../browser/open.ts'
 import { servePage } from '../browser/page-server.ts'
+import { within } from '../browser/within.ts'
 import { openSink, type Sink } from '../sink/server.ts'
 import { openRealRelay, type RealRelay } from './relay.ts'
 import type { Library } from './subjects.ts'
@@ -36,7 +36,8 @@ class OpenStage implements Stage {
   readonly relay: RealRelay | undefined
   readonly #siteUrl: string
   readonly #profile: string
-  #context: BrowserContext | undefined
+  /** From the first moment of its start, so that none is forgotten that is still starting. */
+  #browser: Promise<OpenChromium> | undefined
   #page: Page | undefined
   #recorded = 0
 
@@ -58,8 +59,8 @@ class OpenStage implements Stage {
 
   /** A tab that a page has opened, since only such a one may close itself. */
   async open(): Promise<void> {
-    this.#context ??= await launch(this.#profile)
-    const context = this.#context
+    this.#browser ??= launch(this.#profile)
+    const { context } = await this.#browser
     const root = context.pages()[0] ?? (await context.newPage())
     await root.goto(`${this.#siteUrl}/root`)
     const opened = context.waitForEvent('page')
@@ -88,18 +89,19 @@ class OpenStage implements Stage {
   }
 
   async setOffline(isOffline: boolean): Promise<void> {
-    await this.#context?.setOffline(isOffline)
+    await (await this.#browser)?.context.setOffline(isOffline)
   }
 
   async kill(): Promise<void> {
-    if (this.#context) await killBrowser(this.#context)
-    this.#context = undefined
+    await (await this.#browser)?.kill()
+    this.#browser = undefined
+    this.#page = undefined
   }
 
   async nextVisit(): Promise<void> {
     // What has arrived is answered first: a tab closed under its answer is another fate.
     await delay(SETTLE_MS)
-    if (this.#page && !this.#page.isClosed() && this.#context) await this.#page.close()
+    if (this.#page && !this.#page.isClosed()) await this.#page.close()
     await this.open()
     await this.record(1, 1)
   }
@@ -110,12 +112,16 @@ class OpenStage implements Stage {
   }
 
   async close(): Promise<void> {
-    await this.#context?.close()
+    await (await this.#browser)?.close()
   }
 }
 
-/** Sets the stage for a library, plays on it, and clears it away. */
-export async function onStage<T>(library: Library, play: (stage: Stage) => Promise<T>): Promise<T> {
+/**
+ * Sets the stage for a library, plays on it, and clears it away.
+ *
+ * @throws Error when the play takes longer than `limitMs`, as a page that does not answer makes it; its browser is killed.
+ */
+export async function onStage<T>(library: Library, limitMs: number, play: (stage: Stage) => Promise<T>): Promise<T> {
   await using opened = new AsyncDisposableStack()
   const relay = library.name === 'metertap' ? await openRealRelay() : undefined
   if (relay) opened.defer(() => relay.close())
@@ -127,6 +133,10 @@ export async function onStage<T>(library: Library, play: (stage: Stage) => Promi
   opened.defer(() => profile.remove())
   const stage = new OpenStage({ sink, relay, siteUrl: site.url, profile: profile.path })
   opened.defer(() => stage.close())
-  await stage.open()
-  return await play(stage)
+  const whole = stage.open().then(() => play(stage))
+  return await within(whole, limitMs, async () => {
+    const { delivered } = sink.arrivals
+    await stage.kill()
+    throw new Error(`cut off after ${limitMs / 1_000} s, with ${delivered} of ${stage.recorded} events delivered`)
+  })
 }

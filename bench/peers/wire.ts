@@ -28,8 +28,9 @@ async function wireOf({ name, scripts, format }: Library): Promise<PeerWire> {
   opened.defer(() => site.close())
   const profile = await newProfile()
   opened.defer(() => profile.remove())
-  const context = await launch(profile.path)
-  opened.defer(() => context.close())
+  const browser = await launch(profile.path)
+  const { context } = browser
+  opened.defer(() => browser.close())
   const page = await openSubject(context.pages()[0] ?? (await context.newPage()), site.url, sink.url)
   await delay(SETTLE_MS)
   await page.evaluate((count) => window.bench?.prepare(0, count), EVENTS)
