@@ -19,6 +19,11 @@ export interface RecordOptions {
 export interface PurgeReceipt {
   /** Events that waited; the relay is told how many, under the reason 'purged'. */
   readonly events: number
+  /**
+   * Events in a request of this agent at that moment, some of `events` as a rule: it cannot be called back, so the relay
+   * may have them too. A request of another agent that sends for this one (see `sender` in stats()) is not counted.
+   */
+  readonly inFlight: number
   /** Dead letters that were forgotten; the relay had seen and refused them. */
   readonly deadLetters: number
   /** Whose events they were, as `account` of createAgent() says. */
@@ -56,8 +61,9 @@ export interface Agent {
   resume(reason: PauseReason): void
   /**
    * Erases all that is kept of this account's events and was not delivered: what waits and what is dead. The number of
-   * those that waited is declared to the relay under the reason 'purged'. Pause with a reason of your own to stop
-   * sending as well.
+   * those that waited is declared to the relay under the reason 'purged'. What is in a request already cannot be called
+   * back (`inFlight` of the receipt). Pause with a reason of your own to stop sending as well: before, so that nothing new
+   * is under way.
    */
   purge(): Promise<PurgeReceipt>
   /** Cheap and synchronous. */

@@ -123,10 +123,11 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
     await this.#restored
     await this.#intake.store()
     this.#intake.forget()
+    const { inFlight } = this.#counters
     const events = await outbox.purge({ reason: 'purged', accountTag })
     const deadLetters = await letters.delete()
     this.#sender.purged()
-    return { events, deadLetters, accountTag, atMs: this.#runtime.now() }
+    return { events, inFlight, deadLetters, accountTag, atMs: this.#runtime.now() }
   }
 
   stats(): AgentStats {

@@ -454,6 +454,22 @@ describe('an agent purges', () => {
     expect(w.relay.dropped.get(streamOf(0))).toEqual({ purged: 3 })
     expect(w.relay.recorded.get(streamOf(0))).toBe(4)
   })
+
+  test('and says how many are in a request, which cannot be called back', async () => {
+    const w = world()
+    const { agent } = await w.open()
+    const hang = deferred()
+    w.relay.faults.push(() => hang.promise)
+    for (let n = 0; n < 2; n++) agent.record(calls, { n })
+    void agent.flush()
+    await settle()
+    agent.record(calls, { n: 2 })
+    expect(await agent.purge()).toMatchObject({ events: 3, inFlight: 2 })
+    hang.resolve()
+    await settle()
+    expect(w.relay.ids).toEqual([0, 1].map((seq) => `${streamOf(0)}-${seq}`))
+    expect(await agent.purge()).toMatchObject({ events: 0, inFlight: 0 })
+  })
 })
 
 describe('an agent closes', () => {
