@@ -31,13 +31,20 @@ const executable = {
   },
 }
 
-/** The relay's console: its page is bundled now, and its files are text in a module of their own. */
+/**
+ * The relay's console: its page is bundled now, and its files are text in a module of their own. Beside it they are
+ * files, for a Worker's static assets.
+ */
 const consolePage = {
   name: 'console-page',
   async load(id) {
     if (!id.endsWith('/console/load-files.ts')) return null
     const { bundlePage } = await import(pathToFileURL('src/relay/console/bundle-page.ts').href)
-    return `const files = ${JSON.stringify(await bundlePage())}\nexport const loadFiles = async () => files\n`
+    const files = await bundlePage()
+    for (const [name, { text }] of Object.entries(files)) {
+      this.emitFile({ type: 'asset', fileName: `console/${name}`, source: text })
+    }
+    return `const files = ${JSON.stringify(files)}\nexport const loadFiles = async () => files\n`
   },
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Fault, MeterOptions } from '../../src/zuora-stand-in/contract.ts'
 import { startZuoraStandIn } from '../../src/zuora-stand-in/server.ts'
+import { ADMIN_KEY, ORIGIN } from '../support/addresses.ts'
 import { callsMeter } from '../support/calls-upstream.ts'
 import { makeTraffic, sendTraffic } from './support/edge-traffic.ts'
 import { createMortalEdge, createMortalRelay } from './support/kill-again.ts'
@@ -207,6 +208,59 @@ describe('the operator’s API of the edge relay, over all its shards', () => {
     expect(ledgers[0]?.length).toBeGreaterThan(5)
     const { body } = await both('/openapi.json')
     expect(Object.keys(body.paths as object).length).toBeGreaterThan(10)
+  })
+})
+
+describe('the console of the edge relay', () => {
+  let url: string
+  beforeAll(async () => {
+    const [, { relay }] = await openSides([])
+    await sendTraffic(relay, makeTraffic({ accounts: ACCOUNTS, batches: 2 }))
+    url = (await relay.addresses()).url
+  }, 120_000)
+  afterAll(closeSides, 60_000)
+
+  const own = () => ({ Origin: url, 'Sec-Fetch-Site': 'same-origin', 'Content-Type': 'application/json' })
+  const login = (key: string, headers: object = own()) =>
+    fetch(`${url}/console/login`, { ...post({ key }), headers: headers as HeadersInit })
+
+  test('is its page, whole, from the static assets', async () => {
+    const policy = "default-src 'none'; script-src 'self'; style-src 'self'"
+    for (const [path, type] of [
+      ['/console', 'text/html'],
+      ['/console/page.js', 'text/javascript'],
+      ['/console/page.css', 'text/css'],
+      ['/console/icon.svg', 'image/svg+xml'],
+    ] as const) {
+      const response = await fetch(`${url}${path}`)
+      expect(response.status, path).toBe(200)
+      expect(response.headers.get('content-type')).toContain(type)
+      expect(response.headers.get('content-security-policy')).toContain(policy)
+      expect((await response.text()).length).toBeGreaterThan(100)
+    }
+    expect((await fetch(`${url}/page.js`)).status).toBe(404)
+    expect((await fetch(`${url}/admin/console`, { headers: { Authorization: `Bearer ${ADMIN_KEY}` } })).status).toBe(
+      404,
+    )
+  })
+
+  test('opens to the key alone, shows all shards, and to its own page alone', async () => {
+    expect((await login('guess')).status).toBe(401)
+    expect((await login(ADMIN_KEY, { ...own(), Origin: ORIGIN })).status).toBe(403)
+    const response = await login(ADMIN_KEY)
+    expect(response.status).toBe(200)
+    const cookie = response.headers.get('set-cookie')?.split(';')[0] ?? ''
+    const read = (headers: Record<string, string>) => fetch(`${url}/console/v1/ledger?limit=10000`, { headers })
+    const ledger = (await (await read({ ...own(), Cookie: cookie })).json()) as { streams: { account: string }[] }
+    expect(new Set(ledger.streams.map(({ account }) => account)).size).toBe(ACCOUNTS)
+    expect((await read(own())).status).toBe(401)
+    expect((await read({ ...own(), Cookie: cookie, Origin: ORIGIN, 'Sec-Fetch-Site': 'cross-site' })).status).toBe(403)
+    const pause = await fetch(`${url}/console/v1/lanes/calls/pause`, {
+      ...{ ...post({ reason: 'seen' }), headers: { ...own(), Cookie: cookie } },
+    })
+    expect(pause.status).toBe(200)
+    const revoke = await fetch(`${url}/console/v1/revocations`, { headers: { ...own(), Cookie: cookie } })
+    expect(revoke.status, 'wants the key itself').toBe(404)
   })
 })
 

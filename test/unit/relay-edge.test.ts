@@ -50,7 +50,14 @@ afterEach(async () => {
 function open(keys = openMemoryKeys(asked), shards = stores): Promise<EdgeApps> {
   const faces = shards.map((store) => shardOver(store, (name) => asked.push(name)))
   const outside = { fetch, clock: () => nowMs, uuid: () => crypto.randomUUID(), log: () => {} }
-  return assembleEdge({ settings, shards: faces, keys, reconciling: NO_RECONCILING, ...outside })
+  return assembleEdge({
+    settings,
+    shards: faces,
+    keys,
+    reconciling: NO_RECONCILING,
+    loadConsole: undefined,
+    ...outside,
+  })
 }
 
 async function post({ app }: EdgeApps, path: string, body: unknown, token = ''): Promise<Response> {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import type { ConsoleFiles } from './files.ts'
+import { CONSOLE_TYPES, type ConsoleFileName, type ConsoleFiles } from './files.ts'
 
 /** Makes the page's files of its sources: for the build, and for a relay that runs from its sources. */
 export async function bundlePage(): Promise<ConsoleFiles> {
@@ -16,10 +16,11 @@ export async function bundlePage(): Promise<ConsoleFiles> {
   })
   const textOf = (name: string): string => outputFiles.find(({ path }) => path.endsWith(name))?.text ?? ''
   const source = (name: string): Promise<string> => readFile(`${folder}${name}`, 'utf8')
+  const file = (name: ConsoleFileName, text: string) => ({ [name]: { type: CONSOLE_TYPES[name], text } })
   return {
-    'page.html': { type: 'text/html; charset=utf-8', text: await source('page.html') },
-    'page.js': { type: 'text/javascript; charset=utf-8', text: textOf('page.js') },
-    'page.css': { type: 'text/css; charset=utf-8', text: textOf('style.css') },
-    'icon.svg': { type: 'image/svg+xml', text: await source('icon.svg') },
-  }
+    ...file('page.html', await source('page.html')),
+    ...file('page.js', textOf('page.js')),
+    ...file('page.css', textOf('style.css')),
+    ...file('icon.svg', await source('icon.svg')),
+  } as ConsoleFiles
 }

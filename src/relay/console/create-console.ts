@@ -58,7 +58,7 @@ export function createConsole(deps: ConsoleDeps): Hono<RelayEnv> {
   const attempts = createTokenBuckets(MAX_ADDRESSES)
   let files: Promise<ConsoleFiles> | undefined
 
-  const isSignedIn = (c: Context<RelayEnv>): boolean => sessions.isOpen(getCookie(c, COOKIE) ?? '')
+  const isSignedIn = (c: Context<RelayEnv>): Promise<boolean> => sessions.isOpen(getCookie(c, COOKIE) ?? '')
 
   function limitLogins(address: string | undefined): void {
     const { isAllowed, waitMs } = attempts.draw(addressKey(address ?? 'unknown'), LOGINS_PER_MINUTE, clock())
@@ -85,12 +85,12 @@ export function createConsole(deps: ConsoleDeps): Hono<RelayEnv> {
     requireSameOrigin(c.req.raw)
     await next()
   })
-  app.get('/console/session', (c) => c.json({ isSignedIn: isSignedIn(c) }))
+  app.get('/console/session', async (c) => c.json({ isSignedIn: await isSignedIn(c) }))
   app.post('/console/login', async (c) => {
     limitLogins(c.env?.address)
     const { key } = await desk.read(c.req.raw, login, 'Send {"key": "…"}, the admin key.')
-    if (!sessions.isKey(key)) throw new HttpProblem('unauthorized', 'That is not the admin key of this relay.')
-    const { value, maxAgeS } = sessions.open()
+    if (!(await sessions.isKey(key))) throw new HttpProblem('unauthorized', 'That is not the admin key of this relay.')
+    const { value, maxAgeS } = await sessions.open()
     const secure = c.req.header('origin')?.startsWith('https:') ?? false
     setCookie(c, COOKIE, value, { ...PLACE, maxAge: maxAgeS, secure })
     return c.json({ isSignedIn: true })
@@ -100,7 +100,7 @@ export function createConsole(deps: ConsoleDeps): Hono<RelayEnv> {
     return c.json({ isSignedIn: false })
   })
   app.all('/console/v1/*', async (c) => {
-    if (!isSignedIn(c)) throw new HttpProblem('unauthorized', 'Sign in first, with the admin key.')
+    if (!(await isSignedIn(c))) throw new HttpProblem('unauthorized', 'Sign in first, with the admin key.')
     const url = new URL(c.req.url)
     url.pathname = url.pathname.slice('/console'.length)
     if (!OPEN_TO_SESSIONS.test(url.pathname)) throw new HttpProblem('not_found', 'The console has no such question.')

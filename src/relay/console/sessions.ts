@@ -1,11 +1,11 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { base64url } from 'jose'
 
 /** Proofs that somebody has shown the admin key, for browsers: the key itself is kept nowhere. */
 export interface Sessions {
-  isKey(given: string): boolean
+  isKey(given: string): Promise<boolean>
   /** A new session: what its cookie holds, and for how long. */
-  open(): { readonly value: string; readonly maxAgeS: number }
-  isOpen(value: string): boolean
+  open(): Promise<{ readonly value: string; readonly maxAgeS: number }>
+  isOpen(value: string): Promise<boolean>
 }
 
 const LIFE_MS = 8 * 3_600_000
@@ -20,21 +20,33 @@ export function createSessions(deps: {
   readonly uuid: () => string
 }): Sessions {
   const { adminKey, clock, uuid } = deps
-  const digest = (purpose: string, text: string): Buffer =>
-    createHmac('sha256', `metertap console ${purpose} ${adminKey}`).update(text).digest()
-  const wanted = digest('login', adminKey)
-  const seal = (head: string): string => digest('session', head).toString('base64url')
+  const encoder = new TextEncoder()
+
+  async function digest(purpose: string, text: string): Promise<Uint8Array> {
+    const secret = encoder.encode(`metertap console ${purpose} ${adminKey}`)
+    const key = await crypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign'])
+    return new Uint8Array(await crypto.subtle.sign('HMAC', key, encoder.encode(text)))
+  }
+
+  /** Digests have one length, so that the comparison takes the same time for every guess. */
+  async function areSame(purpose: string, given: string, wanted: string): Promise<boolean> {
+    const [a, b] = await Promise.all([digest(purpose, given), digest(purpose, wanted)])
+    let difference = 0
+    for (const [i, byte] of a.entries()) difference |= byte ^ (b[i] as number)
+    return difference === 0
+  }
+
+  const seal = async (head: string): Promise<string> => base64url.encode(await digest('session', head))
 
   return {
-    // Digests have one length, so that the comparison takes the same time for every guess.
-    isKey: (given) => timingSafeEqual(digest('login', given), wanted),
-    open() {
+    isKey: (given) => areSame('login', given, adminKey),
+    async open() {
       const head = `${clock() + LIFE_MS}.${uuid()}`
-      return { value: `${head}.${seal(head)}`, maxAgeS: LIFE_MS / 1000 }
+      return { value: `${head}.${await seal(head)}`, maxAgeS: LIFE_MS / 1000 }
     },
-    isOpen(value) {
+    async isOpen(value) {
       const [, head = '', endMs = '', mark = ''] = /^((\d{1,15})\.[\w-]{1,64})\.([\w-]{43})$/.exec(value) ?? []
-      const isSealed = timingSafeEqual(digest('compare', mark), digest('compare', seal(head)))
+      const isSealed = await areSame('compare', mark, await seal(head))
       return isSealed && clock() < Number(endMs)
     },
   }

@@ -1,6 +1,7 @@
 import type { Hono } from 'hono'
 import { MetertapError } from '../../wire/errors.ts'
 import { createAcceptBatch } from '../accept/accept-batch.ts'
+import { besideConsole, type ConsoleDeps, createConsole } from '../console/create-console.ts'
 import { createAdminApp } from '../http/admin.ts'
 import { createApp, createBareApp } from '../http/app.ts'
 import type { RelayEnv } from '../http/env.ts'
@@ -29,6 +30,8 @@ export interface EdgeDeps {
   readonly shards: readonly ShardFace[]
   readonly keys: KeysFace
   readonly reconciling: ReconcileFace
+  /** Without them there is no console. */
+  readonly loadConsole: ConsoleDeps['loadFiles'] | undefined
   readonly fetch: typeof globalThis.fetch
   readonly clock: () => number
   readonly uuid: () => string
@@ -36,7 +39,8 @@ export interface EdgeDeps {
 }
 
 export interface EdgeApps {
-  readonly app: Hono<RelayEnv>
+  /** For agents, and with the console for the operator's browser. */
+  readonly app: Pick<Hono<RelayEnv>, 'fetch'>
   readonly adminApp: Hono<RelayEnv>
 }
 
@@ -105,7 +109,9 @@ export async function assembleEdge(deps: EdgeDeps): Promise<EdgeApps> {
           ...{ adminKey: admin.key, reconciler, backup: undefined, version: EDGE_VERSION },
           metrics: createEdgeMetrics({ store, shards }),
         })
-  return { app, adminApp }
+  if (admin === undefined || deps.loadConsole === undefined) return { app, adminApp }
+  const parts = { ...reporting, limits, inflate, uuid, adminKey: admin.key, api: adminApp, loadFiles: deps.loadConsole }
+  return { app: besideConsole(app, createConsole(parts)), adminApp }
 }
 
 /** With another number of shards accounts would move to objects that do not know their streams, and be billed twice. */

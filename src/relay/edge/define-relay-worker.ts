@@ -4,6 +4,7 @@ import { HttpProblem, problemResponse } from '../problem.ts'
 import type { AcceptRequest, ImportFailure, RelayStore, Revocation } from '../store/contract.ts'
 import { assembleEdge, type EdgeApps } from './assemble-edge.ts'
 import { findGate, findKeys, findShards } from './bindings.ts'
+import { findConsoleFiles } from './console-files.ts'
 import type { GateFace, KeysFace, ReconcileFace, ShardFace, ShardQuestion } from './contract.ts'
 import { createEdgeReconciler } from './edge-reconciler.ts'
 import { type EdgeSettings, type RelayWorkerOptions, resolveEdgeSettings } from './edge-settings.ts'
@@ -45,7 +46,7 @@ const HOUR_MS = 3_600_000
  * Makes the relay on Cloudflare Workers. Its Worker authenticates, reads and judges batches; `shards` SQLite Durable
  * Objects take them by account and forward them from alarms; one object holds the signing keys and revocations, one
  * the upstream's OAuth token and call budget. Agents call it as they call any relay; the operator's API is below
- * `/admin`. Options may be a function of the Worker's env; secrets come from its bindings `METERTAP_ZUORA_CLIENT_ID`,
+ * `/admin`, and the console at `/console` where the static assets of `USAGE_CONSOLE` hold its page. Options may be a function of the Worker's env; secrets come from its bindings `METERTAP_ZUORA_CLIENT_ID`,
  * `METERTAP_ZUORA_CLIENT_SECRET`, `METERTAP_GRANT_SECRET_<KEY ID>` and `METERTAP_ADMIN_KEY`.
  *
  * Errors: every request is answered 500 `internal`, and the Worker's log says `bad_option` with every problem and its
@@ -74,10 +75,8 @@ export function defineRelayWorker(options: RelayWorkerOptions | ((env: object) =
     if (assembled?.env !== env) {
       const settings = settingsOf(env)
       const objects = { shards: findShards(env, settings.shards), keys: findKeys(env), reconciling: findGate(env) }
-      assembled = {
-        env,
-        apps: assembleEdge({ ...surroundings, ...objects, settings, uuid: () => crypto.randomUUID() }),
-      }
+      const parts = { ...objects, loadConsole: findConsoleFiles(env), uuid: () => crypto.randomUUID() }
+      assembled = { env, apps: assembleEdge({ ...surroundings, ...parts, settings }) }
     }
     try {
       return await assembled.apps

@@ -5,10 +5,18 @@
  */
 import { join } from 'node:path'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
+import { bundlePage } from '../../../src/relay/console/bundle-page.ts'
 import { ADMIN_KEY, GRANT_SECRET } from '../../support/addresses.ts'
 import { bundleWorker, drainLog, workerdPid } from '../../support/workerd.ts'
 
 const [folder = '', upstream = '', shards = '2'] = process.argv.slice(2)
+
+const page = await bundlePage()
+/** As static assets answer. */
+function serveConsole(request: { readonly url: string }): Response {
+  const file = page[new URL(request.url).pathname.slice(1) as keyof typeof page]
+  return file === undefined ? new Response('', { status: 404 }) : new Response(file.text)
+}
 
 const object = (className: string) => ({ className, useSQLite: true })
 const options = convertV4MiniflareOptions({
@@ -24,6 +32,7 @@ const options = convertV4MiniflareOptions({
     USAGE_KEYS: object('UsageKeys'),
     USAGE_GATE: object('UsageGate'),
   },
+  serviceBindings: { USAGE_CONSOLE: serveConsole },
   bindings: {
     ...{ UPSTREAM: upstream, SHARDS: shards },
     ...{ METERTAP_GRANT_SECRET_APP: GRANT_SECRET, METERTAP_ADMIN_KEY: ADMIN_KEY },
