@@ -136,6 +136,7 @@ test('another number of shards than at the beginning is refused: accounts would 
   await open(keys)
   await expect(open(keys, [...stores, ...stores])).rejects.toMatchObject({
     code: 'bad_option',
-    detail: { known: 2, shards: 4 },
+    message: expect.stringMatching(/begun with 2 shards, and now has 4.*Say shards: 2 again.*deploying-the-relay\.md/),
+    detail: { option: 'shards', known: 2, shards: 4 },
   })
 })

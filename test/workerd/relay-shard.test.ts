@@ -1,5 +1,6 @@
 import { env, runInDurableObject } from 'cloudflare:test'
 import { describe, expect, test } from 'vitest'
+import type { GateFace } from '../../src/relay/edge/contract.ts'
 import { type EdgeSettings, resolveEdgeSettings } from '../../src/relay/edge/edge-settings.ts'
 import { createGate } from '../../src/relay/edge/gate.ts'
 import { createShard, type Shard, type ShardStorage } from '../../src/relay/edge/shard.ts'
@@ -40,6 +41,8 @@ interface Bed {
   isHanging: boolean
   isRefusing: boolean
   logs: string[]
+  /** In place of a gate that works. */
+  gate?: GateFace
   /** What a new instance of the object would be. */
   restart(more?: Partial<EdgeSettings>): Shard
 }
@@ -59,16 +62,7 @@ function inside(work: (bed: Bed) => Promise<void>): Promise<void> {
     }
     const clock = () => bed.nowMs
     let instances = 0
-    const fetch = async (url: unknown, init?: RequestInit): Promise<Response> => {
-      if (String(url).endsWith('/oauth/token')) return Response.json({ access_token: 'token', expires_in: 3_599 })
-      const body = new Response(init?.body as BodyInit).body as ReadableStream<Uint8Array<ArrayBuffer>>
-      const rows = (await new Response(body.pipeThrough(new DecompressionStream('gzip'))).json()) as { Id: string }[]
-      const trackId = new Headers(init?.headers).get('zuora-track-id') as string
-      bed.calls.push({ trackId, ids: rows.map(({ Id }) => Id) })
-      if (bed.isHanging) return await new Promise(() => {})
-      if (bed.isRefusing) return Response.json({ success: false, message: 'no' }, { status: 400 })
-      return bed.failing-- > 0 ? new Response('', { status: 500 }) : Response.json({ success: true })
-    }
+    const fetch = upstream(bed)
     function restart(more: Partial<EdgeSettings> = {}): Shard {
       const mine = ++instances
       // Who was evicted is gone: what is left of it in this test's memory does no more.
@@ -84,7 +78,7 @@ function inside(work: (bed: Bed) => Promise<void>): Promise<void> {
           alive(bed).alarmAtMs = atMs
         },
       }
-      const calling = (url: unknown, init?: RequestInit) =>
+      const calling = (url: string, init?: RequestInit) =>
         mine === instances ? fetch(url, init) : new Promise(() => {})
       const log = (_level: string, event: string) => void bed.logs.push(event)
       const gate = createGate({ upstream: settings.upstream, clock, fetch: calling as typeof globalThis.fetch })
@@ -92,7 +86,8 @@ function inside(work: (bed: Bed) => Promise<void>): Promise<void> {
         ...{
           storage: own,
           settings: { ...settings, ...more },
-          gate,
+          gate: bed.gate ?? gate,
+          gatePatienceMs: 20,
           fetch: calling as typeof globalThis.fetch,
           clock,
           random: () => 0.5,
@@ -103,6 +98,20 @@ function inside(work: (bed: Bed) => Promise<void>): Promise<void> {
     }
     await work(bed)
   })
+}
+
+/** An upstream that does as the bed says. */
+function upstream(bed: Bed): typeof globalThis.fetch {
+  return async (url, init) => {
+    if (String(url).endsWith('/oauth/token')) return Response.json({ access_token: 'token', expires_in: 3_599 })
+    const body = new Response(init?.body as BodyInit).body as ReadableStream<Uint8Array<ArrayBuffer>>
+    const rows = (await new Response(body.pipeThrough(new DecompressionStream('gzip'))).json()) as { Id: string }[]
+    const trackId = new Headers(init?.headers).get('zuora-track-id') as string
+    bed.calls.push({ trackId, ids: rows.map(({ Id }) => Id) })
+    if (bed.isHanging) return await new Promise(() => {})
+    if (bed.isRefusing) return Response.json({ success: false, message: 'no' }, { status: 400 })
+    return bed.failing-- > 0 ? new Response('', { status: 500 }) : Response.json({ success: true })
+  }
 }
 
 /** Rings the alarm at its time, of an object that was evicted before, until none is set; how often it rang. */
@@ -205,6 +214,61 @@ describe('a shard', () => {
       await ringAll(bed)
       expect(bed.calls.flatMap(({ ids }) => ids)).toHaveLength(300)
       expect(await bed.restart().ask('totals', [])).toMatchObject({ received: 300, forwarded: 300 })
+    }))
+
+  test.each<[string, (nth: number) => Promise<never>]>([
+    ['is lost', () => Promise.reject(new Error('The object is gone.'))],
+    ['is silent', () => new Promise(() => {})],
+  ])('whose gate %s for a while keeps everything, and sends it by itself when the gate is there again', (_, fail) =>
+    inside(async (bed) => {
+      let asked = 0
+      const whole = createGate({ upstream: settings.upstream, clock: () => bed.nowMs, fetch: upstream(bed) })
+      const sometimes =
+        <A extends unknown[], R>(ask: (...given: A) => Promise<R>) =>
+        (...given: A): Promise<R> =>
+          ++asked <= 2 ? fail(asked) : ask(...given)
+      bed.gate = {
+        token: sometimes(whole.token),
+        discard: sometimes(whole.discard),
+        take: sometimes(whole.take),
+        hold: sometimes(whole.hold),
+      }
+      // One instance all the time: nothing but its own patience can help it.
+      const shard = bed.restart()
+      await shard.accept(request(events(0, 99), { receivedAtMs: NOW_MS }))
+      for (let rings = 0; bed.alarmAtMs !== undefined && rings < 300; rings++) {
+        bed.nowMs = Math.max(bed.nowMs, bed.alarmAtMs)
+        bed.alarmAtMs = undefined
+        await shard.alarm()
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      }
+      expect(asked).toBeGreaterThan(2)
+      expect(await shard.ask('totals', [])).toMatchObject({ received: 100, forwarded: 100 })
+      expect(bed.calls.flatMap(({ ids }) => ids)).toHaveLength(100)
+    }),
+  )
+
+  test('that lingers sends what many accounts bring in small batches as one call', () =>
+    inside(async (bed) => {
+      const shard = bed.restart({ lingerMs: 300 })
+      for (let account = 0; account < 40; account++) {
+        const list = events(0, 4, { stream: streamId(account) })
+        await shard.accept(request(list, { account: `account-${account}`, receivedAtMs: NOW_MS }))
+      }
+      await expect.poll(() => bed.calls.length, { timeout: 5_000 }).toBeGreaterThan(0)
+      expect(bed.calls.map(({ ids }) => ids.length)).toEqual([200])
+    }))
+
+  test('limits an account’s requests whichever isolate let them in, and nobody else’s', () =>
+    inside(async (bed) => {
+      const shard = bed.restart({ limits: { ...settings.limits, accountPerMinute: 3 } })
+      const send = (account: string) => shard.accept(request([], { account, receivedAtMs: bed.nowMs }))
+      for (let n = 0; n < 3; n++) expect(await send('acme')).not.toHaveProperty('refused')
+      const refused = await send('acme')
+      expect(refused).toMatchObject({ refused: { code: 'rate_limited', headers: { 'Retry-After': '20' } } })
+      expect(await send('globex')).not.toHaveProperty('refused')
+      bed.nowMs += 20_000
+      expect(await send('acme')).not.toHaveProperty('refused')
     }))
 
   test('answers nothing that is not asked of shards', () =>

@@ -1,7 +1,9 @@
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import * as z from 'zod'
+import { createKeys } from '../../src/relay/edge/keys.ts'
 import { defineMeter, defineRelayWorker, type RelayWorkerOptions } from '../../src/relay-worker.ts'
+import { roomOf } from './support/room.ts'
 
 const calls = defineMeter('calls', z.object({ quantity: z.int() }))
 const options: RelayWorkerOptions = {
@@ -39,6 +41,13 @@ async function ask(given: RelayWorkerOptions, env: object): Promise<{ status: nu
   return (await response.json()) as { status: number; code: string }
 }
 
+test('of two isolates that are first with different numbers of shards one is refused', async () => {
+  const keys = roomOf((storage) => createKeys(storage, () => 0))
+  const [a, b] = await Promise.all([keys.fixShards(2), keys.fixShards(4)])
+  expect(a).toBe(b)
+  expect(await keys.fixShards(8)).toBe(a)
+})
+
 test('a cron trigger wakes every shard', async () => {
   const woken: string[] = []
   const shard = {
@@ -69,8 +78,11 @@ test('a cron trigger reconciles each meter in its turn, and a gate that is gone 
     }),
   }
   const shard = { ...namespace, get: (name: unknown) => ({ wake: async () => done.push(String(name)) }) }
+  let known = 1
+  const keys = { ...namespace, get: () => ({ fixShards: async () => known }) }
   const relay = defineRelayWorker({ ...options, shards: 1, reconcileEveryHours: 6 })
-  const run = (of: object) => relay.worker.scheduled({}, { ...secrets, ...objects, USAGE_SHARD: shard, USAGE_GATE: of })
+  const run = (of: object) =>
+    relay.worker.scheduled({}, { ...secrets, USAGE_SHARD: shard, USAGE_KEYS: keys, USAGE_GATE: of })
   await run(gate)
   expect(done.toSorted()).toEqual(['calls', 'shard-0', 'turn of 21600000'])
   done.length = 0
@@ -81,6 +93,13 @@ test('a cron trigger reconciles each meter in its turn, and a gate that is gone 
   await run(gone)
   expect(done).toEqual(['shard-0'])
   expect(errors.join()).toContain('scheduled_failed')
+  // Of another number of shards it would ask the wrong ones.
+  known = 2
+  done.length = 0
+  turns.push(true)
+  await run(gate)
+  expect(done).toEqual(['shard-0'])
+  expect(errors.join()).toContain('begun with 2 shards')
 })
 
 describe('a Worker that is not set up right', () => {

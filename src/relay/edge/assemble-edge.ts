@@ -1,5 +1,4 @@
 import type { Hono } from 'hono'
-import { MetertapError } from '../../wire/errors.ts'
 import { createAcceptBatch } from '../accept/accept-batch.ts'
 import { besideConsole, type ConsoleDeps, createConsole } from '../console/create-console.ts'
 import { createAdminApp } from '../http/admin.ts'
@@ -22,6 +21,7 @@ import { createEdgeMetrics } from './edge-metrics.ts'
 import { createEdgeReconciler } from './edge-reconciler.ts'
 import type { EdgeSettings } from './edge-settings.ts'
 import { createRevocationCache } from './revocation-cache.ts'
+import { requireSameShards } from './same-shards.ts'
 import { createShardedStore } from './sharded-store.ts'
 import { EDGE_VERSION } from './version.ts'
 
@@ -112,12 +112,4 @@ export async function assembleEdge(deps: EdgeDeps): Promise<EdgeApps> {
   if (admin === undefined || deps.loadConsole === undefined) return { app, adminApp }
   const parts = { ...reporting, limits, inflate, uuid, adminKey: admin.key, api: adminApp, loadFiles: deps.loadConsole }
   return { app: besideConsole(app, createConsole(parts)), adminApp }
-}
-
-/** With another number of shards accounts would move to objects that do not know their streams, and be billed twice. */
-async function requireSameShards(keys: KeysFace, count: number): Promise<void> {
-  const known = await keys.fixShards(count)
-  if (known === count) return
-  const message = `The relay was begun with ${known} shards, and now has ${count}: their number stays for good.`
-  throw new MetertapError('bad_option', message, { known, shards: count })
 }

@@ -11,6 +11,7 @@ import { type EdgeSettings, type RelayWorkerOptions, resolveEdgeSettings } from 
 import { createGate, type Gate } from './gate.ts'
 import { createGateReconciler } from './gate-reconciler.ts'
 import { createKeys } from './keys.ts'
+import { requireSameShards } from './same-shards.ts'
 import { createShard, type Shard } from './shard.ts'
 import { createWorkerLog } from './worker-log.ts'
 
@@ -190,10 +191,11 @@ export function defineRelayWorker(options: RelayWorkerOptions | ((env: object) =
       return answering
     },
     async scheduled(_event: unknown, env: object): Promise<void> {
-      const { shards, meters, reconcileEveryHours } = settingsOf(env)
+      const settings = settingsOf(env)
+      const { shards, reconcileEveryHours } = settings
       const woken = findShards(env, shards).map((shard) => shard.wake())
       const reconciled =
-        reconcileEveryHours === undefined ? undefined : reconcileInTurn(env, meters, reconcileEveryHours * HOUR_MS)
+        reconcileEveryHours === undefined ? undefined : reconcileInTurn(env, settings, reconcileEveryHours * HOUR_MS)
       // One that fails keeps nothing from the others.
       for (const result of await Promise.allSettled([...woken, reconciled])) {
         if (result.status === 'rejected') log('error', 'scheduled_failed', { error: result.reason })
@@ -202,8 +204,9 @@ export function defineRelayWorker(options: RelayWorkerOptions | ((env: object) =
   }
 
   /** However often the trigger comes, once in that time. */
-  async function reconcileInTurn(env: object, meters: EdgeSettings['meters'], everyMs: number): Promise<void> {
+  async function reconcileInTurn(env: object, { meters, shards }: EdgeSettings, everyMs: number): Promise<void> {
     const face = findGate(env)
+    await requireSameShards(findKeys(env), shards)
     if (!(await face.takeTurn(everyMs))) return
     const names = meters.map(({ meter }) => meter.name)
     await createEdgeReconciler({ face, meters: names, clock: surroundings.clock }).run()

@@ -1,3 +1,4 @@
+import type { Timer } from '../forward/contract.ts'
 import type { TokenResult, TokenSource } from '../forward/token-source.ts'
 import type { GateFace } from './contract.ts'
 
@@ -18,5 +19,20 @@ export function createGateTokens(gate: Pick<GateFace, 'token' | 'discard'>, cloc
       held = undefined
       await gate.discard(token)
     },
+  }
+}
+
+/** A gate that fails where the other is silent: a lane that waited for ever would never be tried again. */
+export function createPatientGate(gate: GateFace, timer: Timer, patienceMs: number): GateFace {
+  const inTime = <T>(answer: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const cancel = timer(() => reject(new Error(`The gate is silent for ${patienceMs} ms.`)), patienceMs)
+      answer.then(resolve, reject).finally(cancel)
+    })
+  return {
+    token: () => inTime(gate.token()),
+    discard: (token) => inTime(gate.discard(token)),
+    take: (want) => inTime(gate.take(want)),
+    hold: (ms) => inTime(gate.hold(ms)),
   }
 }

@@ -10,6 +10,13 @@ export function createKeys(storage: DurableObjectSql, clock: () => number): Keys
   const store = openDurableStore({ storage, clock })
   const absent = new Error('There is no such secret.')
   const readVersion = async (): Promise<number> => Number((await store.note(VERSION_NOTE)) ?? 0)
+  async function fix(count: number): Promise<number> {
+    const known = await store.note(SHARDS_NOTE)
+    if (known !== undefined) return Number(known)
+    await store.setNote(SHARDS_NOTE, String(count))
+    return count
+  }
+  let fixing: Promise<unknown> = Promise.resolve()
   return {
     async readSecret(name) {
       return await store
@@ -29,11 +36,11 @@ export function createKeys(storage: DurableObjectSql, clock: () => number): Keys
       const newest = await readVersion()
       return version === newest ? undefined : { version: newest, list: await store.revocations() }
     },
-    async fixShards(count) {
-      const known = await store.note(SHARDS_NOTE)
-      if (known !== undefined) return Number(known)
-      await store.setNote(SHARDS_NOTE, String(count))
-      return count
+    fixShards(count) {
+      // One after the other, or two that are first would both be right.
+      const fixed = fixing.then(() => fix(count))
+      fixing = fixed.catch(() => {})
+      return fixed
     },
     check: () => store.check(),
   }

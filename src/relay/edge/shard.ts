@@ -5,6 +5,7 @@ import { createSlicedBudget } from '../forward/sliced-budget.ts'
 import { setTimer } from '../forward/upstream-client.ts'
 import { createDailyCap } from '../limits/daily-cap.ts'
 import { createPressure } from '../limits/pressure.ts'
+import { createRateLimits } from '../limits/rate-limits.ts'
 import type { Log } from '../log.ts'
 import { HttpProblem } from '../problem.ts'
 import { createSumForwarded } from '../reconcile/compare.ts'
@@ -13,7 +14,7 @@ import { endEarlierClaims, openDurableStore } from '../store/durable-object/open
 import { createAlarmTimer } from './alarm-timer.ts'
 import { type GateFace, SHARD_QUESTIONS, type ShardFace } from './contract.ts'
 import type { EdgeSettings } from './edge-settings.ts'
-import { createGateTokens } from './gate-client.ts'
+import { createGateTokens, createPatientGate } from './gate-client.ts'
 import { createGzipBytes } from './gzip-bytes.ts'
 
 /** What is needed of a Durable Object's `ctx.storage`. */
@@ -31,6 +32,8 @@ export interface ShardDeps {
   readonly random: () => number
   readonly uuid: () => string
   readonly log: Log
+  /** How long the gate may be silent, ms. Default 60,000: it may be waiting for the upstream's token. */
+  readonly gatePatienceMs?: number
 }
 
 export interface Shard extends ShardFace {
@@ -51,11 +54,14 @@ const LOOK_MS = 10
 
 /** One shard: its store, and the lanes that empty it while the object is awake. An alarm is set as long as anything waits. */
 export function createShard(deps: ShardDeps): Shard {
-  const { storage, settings, gate, fetch, clock, random, uuid, log } = deps
+  const { storage, settings, fetch, clock, random, uuid, log, gatePatienceMs = 60_000 } = deps
   const { limits, meters: routes, upstream } = settings
   let alarmAtMs = Number.POSITIVE_INFINITY
   const store = openDurableStore({ storage, clock, idempotencyWindowDays: keyDays(settings) })
   endEarlierClaims(storage)
+  const gate = createPatientGate(deps.gate, setTimer, gatePatienceMs)
+  // Isolates limit by what each of them sees; here all requests of an account meet.
+  const rates = createRateLimits({ limits, clock, onRefusal: () => {} })
   const naps = createAlarmTimer({ clock, short: setTimer, armBy })
   const forwarder = createForwarderWith({
     ...{ store, routes, upstream, owner: uuid(), clock, random, fetch, log, lingerMs: settings.lingerMs },
@@ -109,6 +115,7 @@ export function createShard(deps: ShardDeps): Shard {
     async accept(request) {
       try {
         pressure.check()
+        rates.account(request)
         if (request.events.length > 0) armBy(clock() + FIRST_ALARM_MS)
         const hold = request.hold === true || (await cap.isReached(request))
         const begunMs = clock()

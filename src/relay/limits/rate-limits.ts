@@ -12,6 +12,8 @@ export interface RateLimits {
   address(address: string): RateHeaders
   /** Once the token is known, before the body is read. Errors: HttpProblem rate_limited. */
   owner(claims: Claims): RateHeaders
+  /** The account alone, where requests of all its devices meet that others let in. Errors: HttpProblem rate_limited. */
+  account(owner: Pick<Claims, 'tenant' | 'account'>): RateHeaders
 }
 
 type Limits = Pick<RelayLimits, 'addressPerMinute' | 'devicePerMinute' | 'accountPerMinute' | 'tenantPerMinute'>
@@ -42,15 +44,21 @@ export function createRateLimits(deps: {
     throw new HttpProblem('rate_limited', detail, { ...headers, 'Retry-After': retryAfterS })
   }
 
+  const drawAccount: RateLimits['account'] = (owner) => draw(owners, 'account', keyOf(owner), limits.accountPerMinute)
+
   return {
     address: (address) => draw(addresses, 'address', addressKey(address), limits.addressPerMinute),
     owner({ tenant, account, device, ratePerMinute }) {
-      const key = JSON.stringify([tenant, account])
       draw(owners, 'tenant', tenant, limits.tenantPerMinute)
-      draw(owners, 'account', key, limits.accountPerMinute)
-      return draw(owners, 'device', `${key} ${device}`, ratePerMinute ?? limits.devicePerMinute)
+      drawAccount({ tenant, account })
+      return draw(owners, 'device', `${keyOf({ tenant, account })} ${device}`, ratePerMinute ?? limits.devicePerMinute)
     },
+    account: drawAccount,
   }
+}
+
+function keyOf({ tenant, account }: Pick<Claims, 'tenant' | 'account'>): string {
+  return JSON.stringify([tenant, account])
 }
 
 function rateHeaders(name: BucketName, perMinute: number, { remaining, waitMs }: Draw): RateHeaders {
