@@ -258,7 +258,13 @@ describe('dead letters', () => {
   test('purge() takes the account’s, and says how many', async () => {
     const w = world()
     const { a, b } = await withDeadLetters(w)
-    expect(await a.agent.purge()).toEqual({ events: 0, inFlight: 0, deadLetters: 1, accountTag: 'a', atMs: w.clock.now() })
+    expect(await a.agent.purge()).toEqual({
+      events: 0,
+      inFlight: 0,
+      deadLetters: 1,
+      accountTag: 'a',
+      atMs: w.clock.now(),
+    })
     expect([(await a.agent.deadLetters()).length, (await b.agent.deadLetters()).length]).toEqual([0, 1])
   })
 
