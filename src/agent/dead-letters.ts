@@ -39,6 +39,11 @@ export class DeadLetters {
     return chosen.length
   }
 
+  /** As NDJSON. */
+  async export(): Promise<string> {
+    return toNdjson(await this.list())
+  }
+
   async #own(letters: readonly DeadLetterId[] | undefined): Promise<DeadLetter[]> {
     const own = await this.list()
     const wanted = letters && new Set(letters.map(({ stream, seq }) => eventId(stream, seq)))

@@ -3,7 +3,7 @@ import type { AppendGroup, Durability, RecordingOutbox, Segment, StreamHead } fr
 import type { Runtime } from '../runtime/contract.ts'
 import type { MetertapError } from '../wire/errors.ts'
 import type { RecordOptions } from './agent.ts'
-import { Budget, type BudgetOptions } from './budget.ts'
+import { type Admit, createBudget } from './budget.ts'
 import type * as Extras from './extras.ts'
 import type { Later } from './later.ts'
 import type { RecordingSettings } from './options.ts'
@@ -11,23 +11,26 @@ import type { Receipt } from './receipt.ts'
 import { Recorder, type RecorderOptions } from './recorder.ts'
 import type { Rollups, RollupWrite } from './rollups.ts'
 import type { StreamBook } from './stream-book.ts'
-import { StreamLock } from './stream-lock.ts'
+import type { StreamLock } from './stream-lock.ts'
 import { Tail } from './tail.ts'
 
 export interface IntakeOptions {
   readonly settings: RecordingSettings
   readonly runtime: Runtime
-  /** What the outbox holds, and how to make room in it. */
-  readonly room: Omit<BudgetOptions, 'settings' | 'comingBytes'>
+  /** Bytes in the outbox, as of the last look. */
+  readonly storedBytes: () => number
   /** A group is stored; the outbox holds `moreEvents` more than before. */
   readonly onStored: (segments: readonly Segment[], durability: Durability, moreEvents: number) => void
   readonly onFailed: (error: MetertapError) => void
   readonly onRefused: RecorderOptions['onRefused']
-  readonly extras: Later<Pick<typeof Extras, 'Rollups'>>
+  readonly extras: Later<Summing>
   /** See AgentParts. */
   readonly book?: StreamBook | undefined
   readonly keepsWindows?: boolean | undefined
 }
+
+/** What adds events up. */
+type Summing = Pick<typeof Extras, 'Rollups' | 'StreamLock'>
 
 /** A segment fits one exit request; a burst becomes several segments in one transaction. */
 const MAX_SEGMENT_BYTES = 49_152
@@ -37,40 +40,37 @@ const NO_ROLLUPS: RollupWrite = { open: [], closed: [], strict: false, stored: (
 
 /** The way into the outbox: record(), roll-ups, the tail that writes both, and the limit on how much may wait. */
 export class Intake {
-  readonly #budget: Budget
+  readonly #admit: Admit
   readonly #tail: Tail
   /** Undefined until its code is there: each event of a meter that adds up then is a window of its own. */
   #rollups: Rollups | undefined
   readonly #recorder: Recorder
-  readonly #streamLock: StreamLock
+  /** There with the roll-ups. */
+  #streamLock: StreamLock | undefined
 
   constructor(options: IntakeOptions) {
-    const { settings, runtime, room, onStored, onFailed, onRefused, extras, book, keepsWindows = true } = options
-    this.#streamLock = new StreamLock(runtime.locks)
+    const { settings, runtime, storedBytes, onStored, onFailed, onRefused, extras, book, keepsWindows = true } = options
     const comingBytes = () => this.#tail.waitingBytes + (this.#rollups?.bytes ?? 0)
-    this.#budget = new Budget({ ...room, settings, comingBytes })
+    this.#admit = createBudget({ settings, storedBytes, comingBytes })
     this.#tail = new Tail({
       ...runtime,
       book,
       accountTag: settings.account,
       maxSegmentBytes: MAX_SEGMENT_BYTES,
       maxSegmentEvents: MAX_SEGMENT_EVENTS,
-      onStored: (segments, durability, moreEvents) => {
-        onStored(segments, durability, moreEvents)
-        void this.#budget.makeRoom()
-      },
+      onStored,
       onFailed,
       rollups: () => {
         if (!keepsWindows) this.#rollups?.close(true)
         return this.#rollups?.take() ?? NO_ROLLUPS
       },
     })
-    const addUp = (code: Pick<typeof Extras, 'Rollups'>) => {
+    const addUp = (code: Summing) => {
       this.#rollups = this.#createRollups(code, options)
     }
     if (extras.loaded) addUp(extras.loaded)
     else if ([...settings.meters.values()].some((meter) => meter.options.aggregate)) void extras.get().then(addUp)
-    const parts = { tail: this.#tail, rollups: () => this.#rollups, budget: this.#budget }
+    const parts = { tail: this.#tail, rollups: () => this.#rollups, admit: this.#admit }
     this.#recorder = new Recorder({ settings, runtime, ...parts, onRefused })
   }
 
@@ -114,7 +114,7 @@ export class Intake {
   storeAll(): Promise<void> {
     this.#rollups?.close(true)
     const stored = this.#tail.settled()
-    this.#streamLock.release()
+    this.#streamLock?.release()
     return stored
   }
 
@@ -136,21 +136,21 @@ export class Intake {
     await opened
     await this.#tail.settled()
     this.#rollups?.stop()
-    this.#streamLock.release()
+    this.#streamLock?.release()
   }
 
-  #createRollups({ Rollups }: Pick<typeof Extras, 'Rollups'>, { runtime, settings }: IntakeOptions): Rollups {
+  #createRollups({ Rollups, StreamLock }: Summing, { runtime, settings }: IntakeOptions): Rollups {
+    const lock = new StreamLock(runtime.locks)
+    this.#streamLock = lock
     return new Rollups({
       ...runtime,
       maxEventBytes: settings.maxEventBytes,
-      admit: (bytes) => this.#budget.admit(bytes),
-      reserve: () => this.#reserve(),
+      admit: this.#admit,
+      reserve: () => {
+        lock.hold(this.#tail.stream)
+        return this.#tail.reserve()
+      },
       onDue: () => this.#tail.touch(),
     })
-  }
-
-  #reserve(): number {
-    this.#streamLock.hold(this.#tail.stream)
-    return this.#tail.reserve()
   }
 }

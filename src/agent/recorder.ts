@@ -1,9 +1,10 @@
 import type { Meter } from '../meter/contract.ts'
 import { type EncodeOptions, encodeEvent } from '../meter/encode-event.ts'
+import { refusal } from '../meter/refusal.ts'
 import type { Runtime } from '../runtime/contract.ts'
 import { MetertapError } from '../wire/errors.ts'
 import type { RecordOptions } from './agent.ts'
-import type { Budget } from './budget.ts'
+import type { Admit } from './budget.ts'
 import type { RecordingSettings } from './options.ts'
 import { type Receipt, RefusalReceipt, TakenReceipt } from './receipt.ts'
 import { soleText } from './rollup-sample.ts'
@@ -16,7 +17,7 @@ export interface RecorderOptions {
   readonly tail: Tail
   /** Undefined until its code is there. */
   readonly rollups: () => Rollups | undefined
-  readonly budget: Budget
+  readonly admit: Admit
   readonly onRefused: (error: MetertapError, meter: string) => void
 }
 
@@ -53,7 +54,8 @@ export class Recorder {
 
   #check(meter: Meter): void {
     if (this.#closed) throw new MetertapError('closed', 'The agent is closed. Create a new agent.')
-    if (!meter || this.#options.settings.meters.get(meter.name) !== meter) throw unknownMeter(meter)
+    if (meter && this.#options.settings.meters.get(meter.name) === meter) return
+    throw refusal(named(meter), 'unknown_meter', " is not one of this agent's. Add it to createAgent({ meters }).")
   }
 
   #append(meter: Meter, atMs: number, data: unknown, { idempotencyKey }: RecordOptions): Receipt {
@@ -61,7 +63,8 @@ export class Recorder {
   }
 
   #addUp(meter: Meter, atMs: number, data: unknown, { idempotencyKey }: RecordOptions): Receipt {
-    if (idempotencyKey !== undefined) throw noKeyForSums(meter)
+    if (idempotencyKey !== undefined)
+      throw refusal(meter, 'bad_idempotency_key', ' adds events up: none can have an idempotencyKey.')
     const rollups = this.#options.rollups()
     if (!rollups) return this.#add(meter, soleText(meter, atMs, data, this.#encoding))
     const { seq, group } = rollups.add(meter, atMs, data, this.#strict(meter))
@@ -69,8 +72,8 @@ export class Recorder {
   }
 
   #add(meter: Meter, text: string): Receipt {
-    const { tail, budget } = this.#options
-    budget.admit(text.length)
+    const { tail, admit } = this.#options
+    admit(text.length)
     const { seq, group } = tail.add(text, this.#strict(meter))
     return new TakenReceipt(tail.stream, seq, group)
   }
@@ -82,7 +85,7 @@ export class Recorder {
   #refuse(meter: Meter, cause: unknown): Receipt {
     const error = cause instanceof MetertapError ? cause : thrownByData(meter, cause)
     if (error.code !== 'closed') this.#options.tail.refuse(error.code)
-    this.#options.onRefused(error, nameOf(meter))
+    this.#options.onRefused(error, named(meter).name)
     return new RefusalReceipt(error)
   }
 }
@@ -93,22 +96,11 @@ function timeOf(at: Date | number): number {
 }
 
 /** From plain JavaScript it can be anything. */
-function nameOf(meter: Meter): string {
-  return String(meter?.name)
-}
-
-function unknownMeter(meter: Meter): MetertapError {
-  const text = `Meter "${nameOf(meter)}" is not one of this agent's. Add it to createAgent({ meters }).`
-  return new MetertapError('unknown_meter', text, { meter: nameOf(meter) })
-}
-
-function noKeyForSums(meter: Meter): MetertapError {
-  const text = `Meter "${meter.name}" adds events up: none can have an idempotencyKey.`
-  return new MetertapError('bad_idempotency_key', text, { meter: meter.name })
+function named(meter: Meter): { name: string } {
+  return { name: String(meter?.name) }
 }
 
 function thrownByData(meter: Meter, cause: unknown): MetertapError {
   const name = (cause as Error)?.name ?? typeof cause
-  const text = `Meter "${nameOf(meter)}": reading the data or its schema threw a ${name}.`
-  return new MetertapError('invalid_data', text, { meter: nameOf(meter) }, cause)
+  return refusal(named(meter), 'invalid_data', `: reading the data or its schema threw a ${name}.`, {}, cause)
 }

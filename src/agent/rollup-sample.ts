@@ -1,6 +1,6 @@
 import type { Aggregate, Meter } from '../meter/contract.ts'
 import { checkSize, checkTime, type SizeLimit, validateData } from '../meter/encode-event.ts'
-import { MetertapError } from '../wire/errors.ts'
+import { refusal } from '../meter/refusal.ts'
 
 type Row = Readonly<Record<string, unknown>>
 
@@ -13,7 +13,7 @@ export interface Sample {
 }
 
 function refuse(meter: Meter, text: string): never {
-  throw new MetertapError('invalid_data', `Meter "${meter.name}" refused the event. ${text}`, { meter: meter.name })
+  throw refusal(meter, 'invalid_data', ` refused the event. ${text}`)
 }
 
 function numberOf(meter: Meter, data: Row, field: string): number {

@@ -12,6 +12,7 @@ import { Intake } from './intake.ts'
 import type { Later } from './later.ts'
 import type { RecordingSettings } from './options.ts'
 import type { Receipt } from './receipt.ts'
+import type { Room } from './room.ts'
 import type { Sending, SendingOptions } from './sending.ts'
 import { Spill } from './spill.ts'
 import type { AgentEvents, AgentStats } from './stats.ts'
@@ -43,8 +44,6 @@ type Extra = Omit<typeof Extras, 'restoreSpill'>
 /** Code that it needs as soon as it sends. */
 type Restoring = Pick<typeof Extras, 'restoreSpill'>
 
-/** The reason under which events that gave way are declared. */
-const FULL = 'outbox_full'
 /** How long close() waits for the last request. */
 const CLOSE_WAIT_MS = 5_000
 
@@ -59,6 +58,7 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
   readonly #extras: Later<Extra>
   readonly #restoring: Later<Restoring>
   #dead: DeadLetters | undefined
+  #room: Room | undefined
   readonly #spill: Spill
   readonly #opened: Promise<O>
   readonly #stopSpilling: () => void
@@ -131,11 +131,10 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
   }
 
   stats(): AgentStats {
-    const { waiting, waitingBytes, deadLetters, inFlight, accepted, requests, flushes, lastTrouble } = this.#counters
     return {
       ...this.#intake.counts,
-      ...{ waiting, waitingBytes, deadLetters, inFlight, accepted, requests, lastTrouble },
-      flushes: { ...flushes },
+      ...this.#counters,
+      flushes: { ...this.#counters.flushes },
       pausedBy: this.#sender.pausedBy,
       sender: this.#sender.leads,
       durability: this.#durability,
@@ -160,8 +159,7 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
   }
 
   async exportDeadLetters(): Promise<string> {
-    const { toNdjson } = await this.#extras.now()
-    return toNdjson(await this.deadLetters())
+    return (await this.#letters()).export()
   }
 
   on<E extends keyof AgentEvents>(event: E, listener: AgentEvents[E]): () => void {
@@ -252,18 +250,13 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
       book,
       keepsWindows,
       extras: this.#extras,
-      room: {
-        storedBytes: () => this.#counters.waitingBytes,
-        recount: () => this.#sender.recount(),
-        drop: (bytes) => this.#dropOldest(bytes),
-        onDropped: (events) => emit('dropped', { events, reason: FULL }),
-        onError: (error) => emit('trouble', { code: 'outbox_unavailable', detail: String(error) }),
-      },
+      storedBytes: () => this.#counters.waitingBytes,
       onStored: (segments, durability, moreEvents) => {
         this.#arrived()
         this.#sender.stored(segments, moreEvents)
         const events = eventsIn(segments)
         if (events > 0) emit('stored', { events, durability })
+        this.#makeRoom()
       },
       onFailed: ({ code, message }) => {
         this.#arrived()
@@ -273,11 +266,16 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
     })
   }
 
-  async #dropOldest(bytes: number): Promise<number> {
-    const outbox = await this.#opened
-    const events = await outbox.dropOldest({ bytes, reason: FULL, nowMs: this.#runtime.now() })
-    if (events > 0) this.#sender.dropped()
-    return events
+  /** Where the policy says that what has waited longest gives way. */
+  #makeRoom(): void {
+    const settings = this.#settings
+    const counters = this.#counters
+    if (settings.overflow !== 'drop-oldest' || counters.waitingBytes <= settings.maxOutboxBytes) return
+    void this.#extras.get().then(({ Room }) => {
+      const parts = { settings, counters, sender: this.#sender, opened: this.#opened, now: this.#runtime.now }
+      this.#room ??= new Room({ ...parts, emit: this.#emit.bind(this) })
+      return this.#room.make()
+    })
   }
 
   async #finish(): Promise<void> {

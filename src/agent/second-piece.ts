@@ -6,11 +6,8 @@ import { browserGzip } from '../runtime/browser.ts'
 import { Sender, type SenderOptions } from './sender.ts'
 
 export { idbMain } from '../outbox/idb/main-verbs.ts'
-/**
- * Not for anybody's use: what several pieces need, some bundlers put into one file for each set of pieces that need it.
- * So each piece says that it needs all of those before it, and a page begins with one such file instead of three.
- */
-export { createAgent } from './browser.ts'
+/** See there. */
+export * from './first-piece.ts'
 export { restoreSpill } from './spill-restore.ts'
 
 export function createSender(options: SenderOptions): Sender {

@@ -11,10 +11,12 @@ import { syncTag, syncWhenStuck } from './background-sync.ts'
 export { otherVerbs, setAside } from '../outbox/idb/other-verbs.ts'
 export { createMemoryOutbox } from '../outbox/memory/open.ts'
 export { hardTimes } from '../outbox/resilient/hard-times.ts'
-export { DeadLetters, toNdjson } from './dead-letters.ts'
+export { DeadLetters } from './dead-letters.ts'
 export { Rollups } from './rollups.ts'
-/** See there. */
+export { Room } from './room.ts'
+/** See first-piece.ts. */
 export * from './second-piece.ts'
+export { StreamLock } from './stream-lock.ts'
 
 /** See `backgroundSync` of createAgent(). */
 export function syncInBackground(agent: Agent, runtime: Runtime, { outbox }: { readonly outbox: string }): void {

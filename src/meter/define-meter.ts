@@ -2,18 +2,18 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { MetertapError } from '../wire/errors.ts'
 import { type Aggregate, METER_NAME, type Meter, type MeterOptions } from './contract.ts'
 
+/** @throws MetertapError `bad_option` */
+function refuse(name: string, text: string): never {
+  throw new MetertapError('bad_option', `Meter ${JSON.stringify(name)} ${text}`, { name })
+}
+
 function checkAggregate(name: string, { windowMs, sum, by = [] }: Aggregate): void {
-  const refuse = (text: string) => {
-    throw new MetertapError('bad_option', `Meter "${name}": ${text}`, { name })
-  }
-  if (!Number.isSafeInteger(windowMs) || windowMs < 1_000 || windowMs > 86_400_000) {
-    refuse('aggregate.windowMs must be whole ms from 1,000 to 86,400,000.')
-  }
+  if (!Number.isSafeInteger(windowMs) || windowMs < 1_000 || windowMs > 86_400_000)
+    refuse(name, 'needs an aggregate.windowMs of whole ms from 1,000 to 86,400,000.')
   const fields = Array.isArray(sum) && Array.isArray(by) && sum.length > 0 ? [...sum, ...by] : [undefined]
-  if (fields.some((field) => typeof field !== 'string')) {
-    refuse('aggregate.sum (not empty) and aggregate.by must list field names.')
-  }
-  if (new Set(fields).size < fields.length) refuse('aggregate names a field twice.')
+  if (fields.some((field) => typeof field !== 'string'))
+    refuse(name, 'needs lists of field names as aggregate.sum (not empty) and aggregate.by.')
+  if (new Set(fields).size < fields.length) refuse(name, 'aggregates a field twice.')
 }
 
 /**
@@ -29,18 +29,11 @@ export function defineMeter<const Name extends string, Schema extends StandardSc
   schema: Schema,
   options: MeterOptions = {},
 ): Meter<Name, Schema> {
-  if (!METER_NAME.test(name)) {
-    const text = `Meter name ${JSON.stringify(name)} must start with a letter, then letters, digits, _ . or -, 64 at most.`
-    throw new MetertapError('bad_option', text, { name })
-  }
-  if (typeof schema?.['~standard']?.validate !== 'function') {
-    const text = `Meter "${name}" needs a Standard Schema, such as z.object({…}).`
-    throw new MetertapError('bad_option', text, { name })
-  }
-  const { durability = 'process' } = options
-  if (durability !== 'process' && durability !== 'power') {
-    throw new MetertapError('bad_option', `Meter "${name}": durability must be 'process' or 'power'.`, { name })
-  }
+  if (!METER_NAME.test(name)) refuse(name, 'needs a name of a letter, then letters, digits, _ . or -, 64 at most.')
+  if (typeof schema?.['~standard']?.validate !== 'function')
+    refuse(name, 'needs a Standard Schema, such as z.object({…}).')
+  if (!['process', 'power'].includes(options.durability ?? 'process'))
+    refuse(name, "needs a durability of 'process' or 'power'.")
   if (options.aggregate) checkAggregate(name, options.aggregate)
   return Object.freeze({ name, schema, options: Object.freeze({ ...options }) })
 }

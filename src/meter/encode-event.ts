@@ -1,5 +1,5 @@
-import { MetertapError } from '../wire/errors.ts'
 import type { Meter } from './contract.ts'
+import { refusal } from './refusal.ts'
 
 /** The relay's own default: what is deeper would only come back as a dead letter. */
 const MAX_DEPTH = 32
@@ -62,12 +62,14 @@ function faultOf(value: unknown, depth: number): Fault | undefined {
   }
 }
 
-function checkJson(meter: string, data: unknown): void {
+/** The data, known to be JSON. */
+function checkedJson(meter: Meter, data: unknown): unknown {
   const fault = faultOf(data, 0)
-  if (!fault) return
+  if (!fault) return data
   const path = `data${fault.path}`
-  const text = `Meter "${meter}": ${path} is ${fault.what}, which JSON cannot hold. Convert it before record().`
-  throw new MetertapError('not_json', text, { meter, path })
+  throw refusal(meter, 'not_json', `: ${path} is ${fault.what}, which JSON cannot hold. Convert it before record().`, {
+    path,
+  })
 }
 
 /**
@@ -75,9 +77,7 @@ function checkJson(meter: string, data: unknown): void {
  * @throws MetertapError `invalid_data`, `async_schema` or `not_json`.
  */
 export function validateData(meter: Meter, data: unknown): unknown {
-  const value = passed(meter, data)
-  checkJson(meter.name, value)
-  return value
+  return checkedJson(meter, passed(meter, data))
 }
 
 function passed(meter: Meter, data: unknown): unknown {
@@ -85,8 +85,8 @@ function passed(meter: Meter, data: unknown): unknown {
   if ('then' in result) {
     result.then(undefined, () => {})
     // zod tries a schema that threw once more asynchronously, so this can also mean that one threw.
-    const text = `Meter "${meter.name}" has a schema that is asynchronous, or throws. Remove async refinements: record() cannot wait.`
-    throw new MetertapError('async_schema', text, { meter: meter.name })
+    const text = ' has a schema that is asynchronous, or throws. Remove async refinements: record() cannot wait.'
+    throw refusal(meter, 'async_schema', text)
   }
   if (!result.issues) return result.value
   const issues = result.issues.slice(0, 5).map(({ message, path }) => {
@@ -94,16 +94,7 @@ function passed(meter: Meter, data: unknown): unknown {
     return { path: keys.join('.'), message }
   })
   const list = issues.map(({ path, message }) => `${path || 'data'}: ${message}`).join('; ')
-  throw new MetertapError('invalid_data', `Meter "${meter.name}" refused the event. ${list}`, {
-    meter: meter.name,
-    issues,
-  })
-}
-
-/** The event as it is given, known to be JSON. */
-function unvalidated(meter: Meter, data: unknown): unknown {
-  checkJson(meter.name, data)
-  return data
+  throw refusal(meter, 'invalid_data', ` refused the event. ${list}`, { issues })
 }
 
 export interface EncodeOptions extends SizeLimit {
@@ -120,14 +111,12 @@ export interface SizeLimit {
 /** @throws MetertapError `bad_time` unless atMs is in whole milliseconds since 1970 and a Date can hold it. */
 export function checkTime(meter: Meter, atMs: number): void {
   if (Number.isSafeInteger(atMs) && atMs >= 0 && atMs <= MAX_TIME_MS) return
-  const text = `Meter "${meter.name}": at must be a Date, or whole ms since 1970.`
-  throw new MetertapError('bad_time', text, { meter: meter.name })
+  throw refusal(meter, 'bad_time', ': at must be a Date, or whole ms since 1970.')
 }
 
 function checkKey(meter: Meter, key: string | undefined): void {
   if (key === undefined || (typeof key === 'string' && key.length > 0 && key.length <= MAX_KEY_LENGTH)) return
-  const text = `Meter "${meter.name}": idempotencyKey must be a string of 1 to ${MAX_KEY_LENGTH} characters.`
-  throw new MetertapError('bad_idempotency_key', text, { meter: meter.name })
+  throw refusal(meter, 'bad_idempotency_key', `: idempotencyKey must be a string of 1 to ${MAX_KEY_LENGTH} characters.`)
 }
 
 /**
@@ -146,7 +135,7 @@ export function encodeEvent(
 ): string {
   checkTime(meter, atMs)
   checkKey(meter, key)
-  const value = options.validate === 'relay' ? unvalidated(meter, data) : validateData(meter, data)
+  const value = (options.validate === 'relay' ? checkedJson : validateData)(meter, data)
   const text = JSON.stringify(key === undefined ? [meter.name, atMs, value] : [meter.name, atMs, value, key])
   checkSize(meter, text, options)
   return text
@@ -157,6 +146,6 @@ export function checkSize(meter: Meter, text: string, { maxEventBytes, utf8Lengt
   // A UTF-16 unit becomes one to three bytes: most events need no exact count.
   const bytes = text.length * 3 <= maxEventBytes ? 0 : utf8Length(text)
   if (bytes <= maxEventBytes) return
-  const message = `Meter "${meter.name}": the event has ${bytes} bytes, ${maxEventBytes} at most. Send a reference, not the content.`
-  throw new MetertapError('event_too_large', message, { meter: meter.name, bytes, maxEventBytes })
+  const message = `: the event has ${bytes} bytes, ${maxEventBytes} at most. Send a reference, not the content.`
+  throw refusal(meter, 'event_too_large', message, { bytes, maxEventBytes })
 }

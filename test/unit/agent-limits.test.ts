@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
-import { Budget } from '../../src/agent/budget.ts'
 import { toNdjson } from '../../src/agent/dead-letters.ts'
+import { Room } from '../../src/agent/room.ts'
 import { defineMeter } from '../../src/meter/define-meter.ts'
 import { bills, calls, sharedOutbox, streamOf, type World, world } from '../support/agent-world.ts'
 import { deferred, settle } from '../support/fake-clock.ts'
@@ -175,28 +175,28 @@ describe('a full outbox that drops what is oldest', () => {
   })
 })
 
-describe('the budget', () => {
-  test('makes room until it is enough, or nothing more can go', async () => {
-    const seen = { storedBytes: 350, drops: [] as number[], dropped: [] as number[] }
-    const budget = new Budget({
-      settings: { maxOutboxBytes: 100, overflow: 'drop-oldest' },
-      storedBytes: () => seen.storedBytes,
-      comingBytes: () => 0,
-      recount: async () => {},
-      drop: async (bytes) => {
-        seen.drops.push(bytes)
-        if (seen.drops.length > 2) return 0
-        seen.storedBytes -= 100
-        return 4
+describe('making room', () => {
+  test('goes on until it is enough, or nothing more can go', async () => {
+    const counters = { waitingBytes: 350 }
+    const seen = { drops: [] as number[], dropped: [] as number[], told: 0 }
+    const dropOldest = async ({ bytes }: { bytes: number }) => {
+      seen.drops.push(bytes)
+      if (seen.drops.length > 2) return 0
+      counters.waitingBytes -= 100
+      return 4
+    }
+    const room = new Room({
+      settings: { maxOutboxBytes: 100 },
+      counters,
+      sender: { recount: async () => {}, dropped: () => seen.told++ },
+      opened: Promise.resolve({ dropOldest }),
+      now: Date.now,
+      emit: (event, detail) => {
+        if (event === 'dropped') seen.dropped.push((detail as { events: number }).events)
       },
-      onDropped: (events) => seen.dropped.push(events),
-      onError: () => {},
     })
-    await Promise.all([budget.makeRoom(), budget.makeRoom()])
-    expect([seen.drops, seen.dropped]).toEqual([
-      [260, 160, 60],
-      [4, 4],
-    ])
+    await Promise.all([room.make(), room.make()])
+    expect(seen).toEqual({ drops: [260, 160, 60], dropped: [4, 4], told: 2 })
   })
 })
 
