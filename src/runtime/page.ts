@@ -1,4 +1,4 @@
-import type { FetchLater, LifecycleEvent, PeerChannel, PeerMessage, Runtime } from './contract.ts'
+import type { LifecycleEvent, Runtime } from './contract.ts'
 import { uuidV7 } from './uuid-v7.ts'
 
 const encoder = /* @__PURE__ */ new TextEncoder()
@@ -17,18 +17,6 @@ function onLifecycle(listener: (event: LifecycleEvent) => void): () => void {
   return () => stop.abort()
 }
 
-function openChannel(name: string, onMessage: (message: PeerMessage) => void): PeerChannel | undefined {
-  if (typeof BroadcastChannel === 'undefined') return undefined
-  try {
-    const channel = new BroadcastChannel(name)
-    channel.onmessage = ({ data }) => onMessage(data as PeerMessage)
-    return { post: (message) => channel.postMessage(message), close: () => channel.close() }
-  } catch {
-    // Denied where storage is: the agent then does without peers.
-    return undefined
-  }
-}
-
 /** Reading the property alone throws where storage is blocked; workers have none. */
 function localStorageOf(): Storage | undefined {
   try {
@@ -38,9 +26,8 @@ function localStorageOf(): Storage | undefined {
   }
 }
 
-/** browserRuntime() but for gzip, which only sending needs. */
+/** browserRuntime() but for what only sending needs. */
 export function pageRuntime(): Runtime {
-  const { fetchLater: later } = globalThis as { fetchLater?: FetchLater }
   return {
     now: () => Date.now(),
     monotonic: () => performance.now(),
@@ -53,7 +40,7 @@ export function pageRuntime(): Runtime {
     },
     queueMicrotask: (callback) => globalThis.queueMicrotask(callback),
     fetch: (input, init) => globalThis.fetch(input, init),
-    fetchLater: later?.bind(globalThis),
+    fetchLater: undefined,
     gzip: undefined,
     indexedDB: globalThis.indexedDB,
     storage: localStorageOf(),
@@ -62,7 +49,7 @@ export function pageRuntime(): Runtime {
     prerendering: () => (globalThis.document as { prerendering?: boolean } | undefined)?.prerendering === true,
     onLifecycle,
     locks: globalThis.navigator?.locks,
-    openChannel,
+    openChannel: () => undefined,
     reportError: (error) => globalThis.reportError?.(error),
   }
 }
