@@ -20,18 +20,8 @@ export interface LazyOutboxDeps extends Pick<HardTimesDeps, 'onDegraded' | 'onRe
 
 type Late = Exclude<keyof HardTimes['outbox'], 'durability' | 'close'>
 
-const MAIN = ['claim', 'settle', 'release', 'totals', 'openRollups', 'deviceId'] as const
-const OTHERS = [
-  'restore',
-  'purge',
-  'dropOldest',
-  'closeRollups',
-  'streams',
-  'deadLetters',
-  'deleteDeadLetters',
-  'retryDeadLetters',
-  'quarantined',
-] as const
+const LATE =
+  'claim settle release totals openRollups deviceId restore purge dropOldest closeRollups streams deadLetters deleteDeadLetters retryDeadLetters quarantined'
 
 /**
  * An outbox that stores from the first moment and fetches the rest of itself when it is asked for. Until then its other
@@ -65,18 +55,18 @@ export function lazyOutbox({ home, loader, rest, onDegraded, onRecovered }: Lazy
   const append = createFront({ primary: home, owners, known: () => hard, load: made })
 
   /** As soon as something is held, every call has to know of it. */
-  const late = (verbs: readonly Late[], fetched: () => Promise<Partial<Outbox>>) =>
-    verbs.map((verb) => {
-      const call = async (...given: unknown[]) => {
-        const direct: Partial<Outbox> = hard?.outbox ?? (await fetched())
-        return ((hard?.outbox ?? direct)[verb] as (...given: unknown[]) => Promise<unknown>)(...given)
-      }
-      return [verb, call]
-    })
-  const others = late(OTHERS, () => wholeOf('now'))
-  const mains = late(MAIN, async () => (await mainOf('now')).verbs)
+  const late = async (verb: Late, given: readonly unknown[]): Promise<unknown> => {
+    let outbox: Partial<Outbox> | undefined = hard?.outbox
+    if (!outbox) {
+      const { verbs } = await mainOf('now')
+      const direct = verb in verbs ? verbs : await wholeOf('now')
+      outbox = hard?.outbox ?? direct
+    }
+    return (outbox[verb] as (...given: readonly unknown[]) => unknown)(...given)
+  }
+  const calls = (LATE.split(' ') as Late[]).map((verb) => [verb, (...given: unknown[]) => late(verb, given)])
   return {
-    ...(Object.fromEntries([...mains, ...others]) as Pick<Outbox, Late>),
+    ...(Object.fromEntries(calls) as Pick<Outbox, Late>),
     durability: 'process',
     append,
     close: () => (hard ? hard.outbox : home).close(),

@@ -37,10 +37,10 @@ export class LazySender implements Sending<Outbox> {
   #isAlone = false
   #isAway = false
   #closed = false
-  /** Ends what was begun to wait for the sender. */
+  /** The sender sees to the page's life. */
+  #isOver = false
+  /** Ends what was begun to wait for code. */
   #stop = () => {}
-  /** The same for the code that comes last. */
-  #stopRest = () => {}
   #onBack = () => {}
 
   constructor(options: LazySenderOptions) {
@@ -65,15 +65,17 @@ export class LazySender implements Sending<Outbox> {
 
   async start(outbox: Outbox): Promise<void> {
     if (this.#closed) return
-    const { runtime } = this.#options
+    const { runtime, rest } = this.#options
     this.#outbox = outbox
-    const cancel = runtime.setTimer(() => this.#fetch(), SOON_MS)
-    const unsubscribe = runtime.onLifecycle((event) => this.#hear(event))
+    const stops = [
+      runtime.setTimer(() => this.#fetch(), SOON_MS),
+      // Unasked, since by the time that it is needed the network, or the server's copy of it, may be gone.
+      runtime.setTimer(() => void rest.now().catch(() => {}), REST_MS),
+      runtime.onLifecycle((event) => this.#hear(event)),
+    ]
     this.#stop = () => {
-      cancel()
-      unsubscribe()
+      for (const stop of stops) stop()
     }
-    this.#stopRest = this.#fetchRest()
   }
 
   stored(segments: readonly Segment[], moreEvents: number): void {
@@ -133,19 +135,7 @@ export class LazySender implements Sending<Outbox> {
     this.#options.loader.stop()
     this.#options.rest.stop()
     this.#stop()
-    this.#stopRest()
     this.#sender?.close()
-  }
-
-  /** Unasked, since by the time that it is needed the network, or the server's copy of it, may be gone. */
-  #fetchRest(): () => void {
-    const { runtime, rest } = this.#options
-    const cancel = runtime.setTimer(() => void rest.now().catch(() => {}), REST_MS)
-    const unsubscribe = runtime.onLifecycle((event) => event === 'online' && rest.hurry())
-    return () => {
-      cancel()
-      unsubscribe()
-    }
   }
 
   #tell(_changed: unknown): void {
@@ -162,7 +152,10 @@ export class LazySender implements Sending<Outbox> {
     const { loader, emit } = this.#options
     const { createSender } = await loader.get()
     // A page that sleeps must not become the sender.
-    if (this.#isAway) await new Promise<void>((resolve) => this.#awaitBack(resolve))
+    if (this.#isAway)
+      await new Promise<void>((resolve) => {
+        this.#onBack = resolve
+      })
     let isNews = true
     const sender = createSender({ ...this.#options, emit: (...told) => isNews && emit(...told) })
     // The application has heard of these.
@@ -174,24 +167,23 @@ export class LazySender implements Sending<Outbox> {
     this.#kept = []
     if (this.#closed) sender.close()
     await sender.start(this.#outbox as Outbox)
-    this.#stop()
+    this.#isOver = true
     if (this.#isAlone) sender.setAlone(true)
     return sender
   }
 
-  #awaitBack(resolve: () => void): void {
-    this.#onBack = resolve
-  }
-
   /** Until the sender is there: what a page owes to its events when it goes and comes. */
   #hear(event: LifecycleEvent): void {
-    const { onAway, onBack, loader } = this.#options
-    if (event === 'hidden') void onAway(false)
+    const { onAway, onBack, loader, rest } = this.#options
+    if (event === 'online') {
+      loader.hurry()
+      rest.hurry()
+    } else if (this.#isOver || event === 'offline') return
+    else if (event === 'hidden') void onAway(false)
     else if (event === 'pagehide' || event === 'freeze' || event === 'ending') {
       this.#isAway = true
       void onAway(true)
-    } else if (event === 'online') loader.hurry()
-    else if (event !== 'offline') {
+    } else {
       this.#isAway = false
       onBack()
       this.#onBack()

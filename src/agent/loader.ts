@@ -1,4 +1,4 @@
-import { type BackoffOptions, createBackoff } from '../schedule/backoff.ts'
+import { type BackoffOptions, backoffMs } from '../schedule/backoff.ts'
 import { MetertapError } from '../wire/errors.ts'
 import type { Later } from './later.ts'
 
@@ -8,84 +8,76 @@ export interface LoaderOptions<T> extends BackoffOptions {
   readonly setTimer: (callback: () => void, delayMs: number) => () => void
 }
 
+/** Fetches code that is not needed to record, again and again if need be. */
+export interface Loader<T> extends Later<T> {
+  /** Hears each try that failed. */
+  onFailed: (error: MetertapError) => void
+  /** The network is back: no use in waiting longer. */
+  hurry(): void
+  /** No more tries: get() stays without an answer. */
+  stop(): void
+}
+
 const NOT_LOADED =
   'More of the agent’s code could not be loaded; it is tried again. Is its file served, and allowed by the Content-Security-Policy?'
 
-/** Fetches code that is not needed to record, again and again if need be. */
-export class Loader<T> implements Later<T> {
-  /** Hears each try that failed. */
-  onFailed: (error: MetertapError) => void = () => {}
-  readonly #options: LoaderOptions<T>
-  readonly arrived: Promise<T>
-  #arrive: (loaded: T) => void = () => {}
-  #loaded: T | undefined
-  #trying: Promise<T> | undefined
-  #waiting: Promise<T> | undefined
-  #endWait = () => {}
-  #stopped = false
+export function createLoader<T>({ load, setTimer, ...backoff }: LoaderOptions<T>): Loader<T> {
+  let arrive: (loaded: T) => void
+  let trying: Promise<T> | undefined
+  let waiting: Promise<T> | undefined
+  let endWait = () => {}
+  let isStopped = false
 
-  constructor(options: LoaderOptions<T>) {
-    this.#options = options
-    this.arrived = new Promise((resolve) => {
-      this.#arrive = resolve
-    })
-  }
-
-  get loaded(): T | undefined {
-    return this.#loaded
-  }
-
-  now(): Promise<T> {
-    this.#trying ??= this.#try()
-    return this.#trying
-  }
-
-  get(): Promise<T> {
-    this.#waiting ??= this.#insist()
-    return this.#waiting
-  }
-
-  /** The network is back: no use in waiting longer. */
-  hurry(): void {
-    this.#endWait()
-  }
-
-  /** No more tries: get() stays without an answer. */
-  stop(): void {
-    this.#stopped = true
-    this.#endWait()
-  }
-
-  async #try(): Promise<T> {
+  const once = async () => {
     try {
-      this.#loaded ??= await this.#options.load()
-      this.#arrive(this.#loaded)
-      this.#endWait()
-      return this.#loaded
+      const loaded = await load()
+      loader.loaded = loaded
+      arrive(loaded)
+      endWait()
+      return loaded
     } catch (cause) {
+      trying = undefined
       const error = new MetertapError('not_loaded', NOT_LOADED, {}, cause)
-      this.onFailed(error)
+      loader.onFailed(error)
       throw error
-    } finally {
-      this.#trying = undefined
     }
   }
-
-  async #insist(): Promise<T> {
-    const backoff = createBackoff(this.#options)
-    for (;;) {
-      try {
-        return await this.now()
-      } catch {
-        if (this.#stopped) return new Promise(() => {})
-        await new Promise<void>((resolve) => {
-          const cancel = this.#options.setTimer(resolve, backoff.next())
-          this.#endWait = () => {
-            cancel()
-            resolve()
-          }
-        })
-      }
+  const now = () => {
+    trying ??= once()
+    return trying
+  }
+  const insist = async (failures: number): Promise<T> => {
+    try {
+      return await now()
+    } catch {
+      await new Promise<void>((resolve) => {
+        // Stopped: nobody waits for it any more.
+        if (isStopped) return
+        const cancel = setTimer(resolve, backoffMs(backoff, failures))
+        endWait = () => {
+          cancel()
+          resolve()
+        }
+      })
+      return insist(failures + 1)
     }
   }
+  const loader: Loader<T> & { loaded: T | undefined } = {
+    onFailed() {},
+    loaded: undefined,
+    arrived: new Promise<T>((resolve) => {
+      arrive = resolve
+    }),
+    now,
+    get() {
+      waiting ??= insist(0)
+      return waiting
+    },
+    hurry: () => endWait(),
+    stop() {
+      isStopped = true
+      endWait()
+    },
+  }
+  return loader
 }

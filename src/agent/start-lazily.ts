@@ -5,7 +5,7 @@ import { MetertapError } from '../wire/errors.ts'
 import type { Agent } from './agent.ts'
 import { lazyOutbox } from './lazy-outbox.ts'
 import { LazySender } from './lazy-sender.ts'
-import { Loader } from './loader.ts'
+import { createLoader, type Loader } from './loader.ts'
 import { type AgentOptions, readOptions, refuse } from './options.ts'
 import { type AgentParts, RunningAgent } from './running-agent.ts'
 import type * as SecondPiece from './second-piece.ts'
@@ -61,8 +61,8 @@ export function startLazily(options: PageAgentOptions, runtime: Runtime, pieces:
   const { backgroundSync = false } = options
   if (typeof backgroundSync !== 'boolean') refuse('backgroundSync must be true or false.')
   const { random, setTimer } = runtime
-  const loader = new Loader({ load: pieces.second, random, setTimer })
-  const rest = new Loader({ load: pieces.third, random, setTimer })
+  const loader = createLoader({ load: pieces.second, random, setTimer })
+  const rest = createLoader({ load: pieces.third, random, setTimer })
   rest.onFailed = (error) => loader.onFailed(error)
   const parts = { runtime, openOutbox: outboxOpener(runtime, loader, rest) }
   const createSending = (given: SendingOptions) => new LazySender({ ...given, settings, loader, rest })
