@@ -1,6 +1,6 @@
 import type { Bench, BenchOptions, Report } from '../contract.ts'
 import { inParallel } from '../harness/rounds.ts'
-import { type Cost, measureCosts } from './cost.ts'
+import { type Cost, measureCosts, worstCostMs } from './cost.ts'
 import { FATE_TIMES, FATES, type FateResult, limitOf, tryToMeet } from './fates.ts'
 import { installPeers } from './install.ts'
 import { peersReport } from './report.ts'
@@ -15,6 +15,11 @@ const COST_BUDGET_MS = 18 * 60_000
 const AT_ONCE = 9
 
 type Form = 'quick' | 'full'
+
+function worstFatesMs(count: number, form: Form): number {
+  const onePassMs = FATES.reduce((sum, fate) => sum + limitOf(fate, FATE_TIMES[form]), 0)
+  return onePassMs * Math.ceil(count / AT_ONCE)
+}
 
 /** Every library meets every fate; the longest first, so that nobody waits for a last one. */
 async function meetFates(libraries: readonly Library[], form: Form, { tell }: BenchOptions, keep: KeepFates) {
@@ -42,8 +47,10 @@ async function run(options: BenchOptions): Promise<Report> {
   const libraries = await loadLibraries(only)
   const events = EVENTS[form]
   const keepCosts = (costs: readonly Cost[]): void => keep(peersReport({ events, costs, fates: [] }))
-  const limits = { timeoutMs: TIMEOUT_MS[form], budgetMs: COST_BUDGET_MS }
-  const costs = await measureCosts(libraries, { events, rounds, ...limits, tell, keep: keepCosts })
+  const limits = { rounds, timeoutMs: TIMEOUT_MS[form], budgetMs: COST_BUDGET_MS }
+  const worstMs = worstCostMs(libraries.length, limits) + worstFatesMs(libraries.length, form)
+  tell(`at most about ${Math.ceil(worstMs / 60_000)} min, if every library were cut off everywhere`)
+  const costs = await measureCosts(libraries, { events, ...limits, tell, keep: keepCosts })
   const fates = await meetFates(libraries, form, options, (known) => keep(peersReport({ events, costs, fates: known })))
   return peersReport({ events, costs, fates })
 }

@@ -4,13 +4,16 @@ import { figure } from '../harness/format.ts'
 import { interleave } from '../harness/rounds.ts'
 import type { Library } from './subjects.ts'
 
-export interface CostOptions {
+interface CostLimits {
   readonly events: number
   readonly rounds: number
   /** After this long a run is cut off. */
   readonly timeoutMs: number
   /** After this long no further round is begun; the first is always made. */
   readonly budgetMs: number
+}
+
+export interface CostOptions extends CostLimits {
   readonly tell: (text: string) => void
   /** What is known so far, after each run. */
   readonly keep: (costs: readonly Cost[]) => void
@@ -37,15 +40,30 @@ export interface Cost {
 /** A library that takes longer than this is not asked again: what it costs is beyond doubt. */
 const ONCE_IS_ENOUGH_MS = 45_000
 
-/** Without what a page did not deliver in time, a run is one that was cut off, though the page still answers. */
-export function costRunOf(run: Run, round: number, { events, timeoutMs }: Pick<CostOptions, 'events' | 'timeoutMs'>) {
+/** Around a run: a browser that starts and ends, a page that settles. */
+const AROUND_MS = 20_000
+
+/** How long the costs of so many libraries take at most, on a machine that is not overloaded. */
+export function worstCostMs(count: number, { rounds, timeoutMs, budgetMs }: Omit<CostLimits, 'events'>): number {
+  const longestMs = timeoutMs + AROUND_MS
+  const firstMs = count * longestMs
+  // Later rounds: of those only that were quick before, and until the budget is spent.
+  const laterMs = count * (rounds - 1) * ONCE_IS_ENOUGH_MS
+  return Math.max(firstMs, Math.min(firstMs + laterMs, budgetMs + longestMs))
+}
+
+/** A run that did not deliver everything in time was cut off, though its page still answers. */
+export function costRunOf(
+  run: Run,
+  round: number,
+  { events, timeoutMs }: Pick<CostLimits, 'events' | 'timeoutMs'>,
+): CostRun {
   const { taskMs, outsideMs, scriptMs, callMs, deliveredMs, delivered, requests, wireBytes } = run
-  const cost: CostRun = {
+  return {
     ...{ round, taskMs, outsideMs, scriptMs, callMs, delivered, requests, wireBytes },
     ...(deliveredMs !== undefined && { deliveredMs }),
     ...(delivered < events && { cutOffAfterMs: timeoutMs }),
   }
-  return cost
 }
 
 /** As measure(); a run that is cut off is one too, and what breaks is told as text. */

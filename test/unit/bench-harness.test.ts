@@ -139,7 +139,8 @@ describe('a sink understands what each library sends', () => {
       { uuid: 'u', properties: { n: 7 } },
     ],
   }
-  const envelope = ['{"event_id":"e"}', '{"type":"event"}', '{"event_id":"e","extra":{"n":7}}'].join('\n')
+  const counter = { name: 'own', value: 1, attributes: { n: { value: 7, type: 'integer' } } }
+  const envelope = ['{}', '{"type":"trace_metric"}', JSON.stringify({ version: 2, items: [counter] })].join('\n')
   const requests: Record<keyof typeof PEER_FORMATS, [SinkRequest, string | undefined]> = {
     segment: [ask('/v1/b', JSON.stringify({ batch: [{ messageId: 'm', properties: { n: 7 } }] })), 'm'],
     posthog: [ask('/e/', gzipSync(JSON.stringify(own))), 'u'],
@@ -150,8 +151,8 @@ describe('a sink understands what each library sends', () => {
       ask('/track/', new URLSearchParams({ data: base64([{ properties: { n: 7, $insert_id: 'x' } }]) }).toString()),
       'x',
     ],
-    sentry: [ask('/api/1/envelope/', envelope), 'e'],
     // No id of its own: each arrival is another one.
+    sentry: [ask('/api/1/envelope/', envelope), undefined],
     applicationinsights: [
       ask('/v2/track', JSON.stringify([{ data: { baseData: { measurements: { n: 7 } } } }])),
       undefined,

@@ -1,6 +1,7 @@
 // https://www.rudderstack.com/docs/sources/event-streams/sdks/rudderstack-javascript-sdk/load-js-sdk/: queueOptions with
-// batching enabled and its defaults (100 events, 512 KB, 60 s); the queue persists to localStorage by default. The source
-// configuration is given by the page; plugins are bundled, as for sites that load nothing from a CDN.
+// batching enabled and its defaults (100 events, 512 KB, 60 s); the queue persists to localStorage by default. A batch
+// that is not full waits those 60 s, longer than the bench's quick form does: the last event is late there, not lost. The
+// source configuration is given by the page; plugins are bundled, as for sites that load nothing from a CDN.
 import { RudderAnalytics } from '@rudderstack/analytics-js/bundled'
 import type { BenchEvent, Subject } from '../../page/contract.ts'
 

@@ -72,10 +72,14 @@ const mixpanel = formatOf(/^\/track\/?$/, '{"status":1,"error":null}', (request)
   return carried(events, ['properties', 'n'], (event) => at(event, 'properties', '$insert_id'))
 })
 
-/** An envelope: a line of headers, then for each item a line of headers and one of content. */
+/**
+ * An envelope: a line of headers, then for each item a line of headers and one of content; counters stand in one item.
+ * They have no id of their own: what comes twice is two counts to the back end.
+ */
 const sentry = formatOf(/^\/api\/1\/envelope\/$/, '{}', (request) => {
-  const [head, ...items] = textOf(request).trim().split('\n').map(json)
-  return carried(items, ['extra', 'n'], (event) => at(event, 'event_id') ?? at(head, 'event_id'))
+  const lines = textOf(request).trim().split('\n').map(json)
+  const counters = lines.flatMap((line) => (at(line, 'items') ?? []) as readonly unknown[])
+  return carried(counters, ['attributes', 'n', 'value'], () => randomUUID())
 })
 
 /** Its events have no id of their own: what comes twice is two events to the back end. */
