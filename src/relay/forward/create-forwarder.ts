@@ -1,8 +1,8 @@
 import { gzipSync } from 'node:zlib'
-import { bucketsOf, type CallBudget } from './call-budget.ts'
+import { bucketsOf } from './call-budget.ts'
 import { CALL_LIMITS } from './call-limits.ts'
 import type { Forwarder, ForwarderOptions } from './contract.ts'
-import { createForwarderWith } from './forwarder.ts'
+import { createForwarderWith, type ForwarderParts } from './forwarder.ts'
 import { createSlicedBudget } from './sliced-budget.ts'
 
 /**
@@ -17,21 +17,25 @@ import { createSlicedBudget } from './sliced-budget.ts'
  * forwarder.start()
  */
 export function createForwarder(options: ForwarderOptions): Forwarder {
-  const shared = sharedBudget(options)
-  return createForwarderWith({ gzip: gzipSync, ...(shared === undefined ? {} : { budget: shared }), ...options })
+  return createForwarderWith({ gzip: gzipSync, ...sharedParts(options), ...options })
 }
 
 /** A slice is this part of what a bucket can give at once, so that some relays can have one at a time. */
 const SLICE_SHARE = 0.05
 const MAX_SLICE_CALLS = 64
+/** The upstream allows 100 a minute from one address: four fifths of that in any minute, should all relays have one. */
+const TOKEN_REQUESTS = { capacity: 40, perMs: 40 / 60_000 }
 
-/** Of relays that share a store all together may make the upstream's calls. */
-function sharedBudget({ store, upstream, clock }: ForwarderOptions): CallBudget | undefined {
-  if (store.sharedCalls === undefined) return undefined
+/** Of relays that share a store all together may make the upstream's calls, and ask it for tokens. */
+function sharedParts({ store, upstream, clock }: ForwarderOptions): Pick<ForwarderParts, 'budget' | 'tokenTurns'> {
+  if (store.sharedCalls === undefined) return {}
   const host = new URL(upstream.restBase).host
   const buckets = bucketsOf(CALL_LIMITS[upstream.environment ?? 'production'].calls)
   const own = buckets.map((bucket) => ({ ...bucket, name: `${host} ${bucket.name}` }))
   const least = Math.min(...buckets.map(({ capacity }) => capacity))
   const slice = Math.max(1, Math.min(MAX_SLICE_CALLS, Math.floor(least * SLICE_SHARE)))
-  return createSlicedBudget(store.sharedCalls(own), clock, slice)
+  return {
+    budget: createSlicedBudget(store.sharedCalls(own), clock, slice),
+    tokenTurns: store.sharedCalls([{ name: `${host} token requests`, ...TOKEN_REQUESTS }]),
+  }
 }

@@ -1,4 +1,5 @@
 import type { MeterRoute } from '../contract.ts'
+import type { CallSource } from '../store/contract.ts'
 import { type CallBudget, createCallBudget } from './call-budget.ts'
 import { CALL_LIMITS } from './call-limits.ts'
 import type { Forwarder, ForwarderOptions, Timer } from './contract.ts'
@@ -24,6 +25,8 @@ export interface ForwarderParts extends ForwarderOptions {
   /** Default: one of this forwarder's own. */
   readonly budget?: CallBudget
   readonly tokens?: TokenSource
+  /** Token requests that many processes share. Default: this process is alone. */
+  readonly tokenTurns?: CallSource
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000
@@ -63,14 +66,16 @@ export function createForwarderWith(options: ForwarderParts): Forwarder {
 }
 
 function createLanes(options: ForwarderParts, timer: Timer, stopped: AbortSignal): Map<string, Lane> {
-  const { routes, upstream, fetch, clock, gzip, lingerMs = 200 } = options
+  const { routes, upstream, fetch, clock, gzip, lingerMs = 200, tokenTurns } = options
   const timeoutMs = upstream.timeoutMs ?? DEFAULT_TIMEOUT_MS
   const restBase = upstream.restBase.replace(/\/+$/, '')
   const http: HttpDeps = { fetch, timer: options.callTimer ?? timer, timeoutMs, stopped }
   const allowed = CALL_LIMITS[upstream.environment ?? 'production']
   const limits = { ...allowed, maxBytes: Math.min(allowed.maxBytes, options.maxBytes ?? allowed.maxBytes) }
   const budget = options.budget ?? createCallBudget(limits.calls, clock)
-  const tokens = options.tokens ?? createTokenSource({ ...upstream, restBase, clock, ...http })
+  const tokens =
+    options.tokens ??
+    createTokenSource({ ...upstream, restBase, clock, ...http, ...(tokenTurns && { turns: tokenTurns }) })
   const pack = options.pack === undefined ? {} : { pack: options.pack }
   const zuora = createZuora({ options: upstream, tokens, budget, clock, ...pack, ...http })
   const shared = {

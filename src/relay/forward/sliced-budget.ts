@@ -1,7 +1,7 @@
 import type { CallSource } from '../store/contract.ts'
 import type { CallBudget } from './call-budget.ts'
 
-/** Calls fetched at a time: few, so that a hold reaches everybody soon. */
+/** Calls fetched at a time: few, so that a hold reaches everybody soon where it is not asked for. */
 const SLICE_CALLS = 4
 /** What has not been used by then is given up: the budget has been charged for it. */
 const SLICE_LIFE_MS = 10_000
@@ -17,7 +17,8 @@ export function createSlicedBudget(
   return {
     async waitMs() {
       if (clock() >= endsAtMs) left = Math.min(left, 0)
-      if (left > 0) return 0
+      // Another process may have heard the upstream say no: a slice in hand is no leave to run into the same.
+      if (left > 0) return (await source.heldMs?.()) ?? 0
       // What was spent beyond the slice (a second try after a 401) is paid now.
       const { calls, waitMs } = await source.take(sliceCalls - left)
       left += calls

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import type { CallSource } from '../store/contract.ts'
 import { parseRetryAfter } from './backoff.ts'
 import { describe, parseBody, type Verdict } from './classify.ts'
 import { call, type HttpAnswer, type HttpDeps, type NoAnswer } from './http-call.ts'
@@ -18,6 +19,8 @@ export interface TokenSourceOptions extends HttpDeps {
   readonly clientId: string
   readonly clientSecret: string
   readonly clock: () => number
+  /** Requests that many processes share, whose failures hold all of them back. Default: this process is alone. */
+  readonly turns?: CallSource
 }
 
 interface Held {
@@ -35,14 +38,22 @@ const grant = z.object({
 const REFRESH_EARLY_MS = 300_000
 /** While the old token still works, a failed refresh is not tried again at once. */
 const REFRESH_AGAIN_MS = 30_000
+const MAX_HOLD_MS = 30_000
+
+const HELD_BACK = 'token request: none now, after one that failed or too many'
 
 /** OAuth client credentials, as the upstream wants them: form-encoded, no Authorization header. */
 export function createTokenSource(options: TokenSourceOptions): TokenSource {
-  const { restBase, clientId, clientSecret, clock } = options
+  const { restBase, clientId, clientSecret, clock, turns } = options
+  let failures = 0
   let held: Held | undefined
   let fetching: Promise<TokenResult> | undefined
 
   async function request(): Promise<TokenResult> {
+    const turn = await turns?.take(1)
+    if (turn?.calls === 0) {
+      return keepHeld() ?? { kind: 'later', afterMs: turn.waitMs, reason: HELD_BACK, inDoubt: false }
+    }
     const form = new URLSearchParams({
       ...{ grant_type: 'client_credentials', client_id: clientId, client_secret: clientSecret },
     })
@@ -54,13 +65,26 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       const nowMs = clock()
       const refreshAtMs = nowMs + Math.max(lifeMs - REFRESH_EARLY_MS, lifeMs / 2)
       held = { token: granted.access_token, endsAtMs: nowMs + lifeMs, refreshAtMs }
+      failures = 0
       return { kind: 'token', token: held.token }
     }
-    if (held && clock() < held.endsAtMs) {
-      held.refreshAtMs = clock() + REFRESH_AGAIN_MS
-      return { kind: 'token', token: held.token }
-    }
-    return noToken(answer, clock())
+    return holdBack(noToken(answer, clock()))
+  }
+
+  /** The old token, while it still works. */
+  function keepHeld(): TokenResult | undefined {
+    if (held === undefined || clock() >= held.endsAtMs) return undefined
+    held.refreshAtMs = clock() + REFRESH_AGAIN_MS
+    return { kind: 'token', token: held.token }
+  }
+
+  /** Whatever comes next, of this process or another, waits: one asks for all. */
+  async function holdBack(result: TokenResult): Promise<TokenResult> {
+    if (turns === undefined || result.kind !== 'later') return keepHeld() ?? result
+    const afterMs = Math.max(result.afterMs, Math.min(MAX_HOLD_MS, 1_000 * 2 ** failures++))
+    // One that cannot be told holds nobody back; the next request finds out by itself.
+    await turns.hold(afterMs).catch(() => {})
+    return keepHeld() ?? { ...result, afterMs }
   }
 
   return {

@@ -13,4 +13,6 @@ export interface CallSource {
   take(want: number): Promise<{ readonly calls: number; readonly waitMs: number }>
   /** The upstream said that the limit is used up: nobody takes any for so long. */
   hold(ms: number): Promise<void>
+  /** How long a hold still lasts, ms; 0: there is none. Absent where it costs as much as take(). */
+  heldMs?(): Promise<number>
 }

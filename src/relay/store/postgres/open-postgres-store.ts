@@ -102,7 +102,7 @@ export function openPostgresStore(options: PostgresStoreOptions): RelayStore {
     revoke: (revocation) => write([], async (sql) => void (await revocations.revoke(sql, revocation))),
     revokedBefore,
     revocations: () => read((sql) => revocations.list(sql)),
-    sharedCalls: (buckets) => createSharedCalls(schema, (work) => write([], work), buckets),
+    sharedCalls: (buckets) => createSharedCalls(schema, { read, write: (work) => write([], work) }, buckets),
     check: () => write([], async (sql) => void (await small.touch(sql, clock()))),
     async backup() {
       assertOpen()

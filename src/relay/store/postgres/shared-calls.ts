@@ -9,10 +9,17 @@ interface BucketRow {
   readonly heldMs: number
 }
 
-type Write = <T>(work: (sql: Sql) => Promise<T>) => Promise<T>
+type Work = <T>(work: (sql: Sql) => Promise<T>) => Promise<T>
+
+const HELD_MS =
+  'greatest(0, extract(epoch FROM coalesce(held_until, clock_timestamp()) - clock_timestamp())::float8 * 1000)'
 
 /** A budget of calls in the database: a slice of many calls is drawn at a time, so that no call needs a write. */
-export function createSharedCalls(schema: string, write: Write, buckets: readonly CallBucket[]): CallSource {
+export function createSharedCalls(
+  schema: string,
+  { read, write }: { readonly read: Work; readonly write: Work },
+  buckets: readonly CallBucket[],
+): CallSource {
   const table = `${quoted(schema)}.budgets`
   const names = buckets.map(({ name }) => name)
   const make = `
@@ -20,7 +27,7 @@ export function createSharedCalls(schema: string, write: Write, buckets: readonl
     FROM unnest($1::text[], $2::float8[]) AS v(name, level) ORDER BY name ON CONFLICT DO NOTHING`
   const find = `
     SELECT name, level, greatest(0, extract(epoch FROM clock_timestamp() - filled_at)::float8 * 1000) AS "passedMs",
-      greatest(0, extract(epoch FROM coalesce(held_until, clock_timestamp()) - clock_timestamp())::float8 * 1000) AS "heldMs"
+      ${HELD_MS} AS "heldMs"
     FROM ${table} WHERE name = ANY($1::text[]) ORDER BY name FOR UPDATE`
   const draw = `
     UPDATE ${table} t SET level = v.level, filled_at = clock_timestamp()
@@ -58,5 +65,10 @@ export function createSharedCalls(schema: string, write: Write, buckets: readonl
           [names, ms],
         )
       }),
+    async heldMs() {
+      const find = `SELECT max(${HELD_MS}) AS ms FROM ${table} WHERE name = ANY($1::text[])`
+      const [row] = await read((sql) => sql<{ ms: number | null }>(find, [names]))
+      return Math.ceil(row?.ms ?? 0)
+    },
   }
 }
