@@ -1,7 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { CallSource, RelayStore } from '../../src/relay/store/contract.ts'
+import { openDatabase } from '../../src/relay/store/postgres/database.ts'
 import { migratePostgresStore } from '../../src/relay/store/postgres/migrate-postgres-store.ts'
 import { openPostgresStore } from '../../src/relay/store/postgres/open-postgres-store.ts'
+import type { Sql } from '../../src/relay/store/postgres/sql.ts'
 import { verifyPostgresStore } from '../../src/relay/store/postgres/verify-postgres-store.ts'
 import { startPostgres, type TestPostgres } from '../support/postgres.ts'
 import { describeRelayStore } from './relay-store.ts'
@@ -266,5 +268,71 @@ describe('PostgreSQL store, many on one database', { timeout: 60_000 }, () => {
       "SELECT query FROM pg_stat_activity WHERE application_name = 'metertap' AND state LIKE 'idle in transaction%'",
     )
     expect(names).toEqual([])
+  })
+
+  test('has no more connections than it may, however much comes at once', async () => {
+    const sessions = async (): Promise<number[]> =>
+      (await server.query<{ pid: number }>(OWN_SESSIONS)).map(({ pid }) => pid)
+    // Sessions of a store that has just been closed may still be ending.
+    const others = new Set(await sessions())
+    const store = open({ maxConnections: 3 })
+    const work = Array.from({ length: 60 }, (_, n) => [
+      store.accept(request(events(0, 4, { stream: streamId(n) }))),
+      store.useNonce(`${n}`, 1e15, NOW_MS),
+      store.totals(),
+    ]).flat()
+    const seen = new Set<number>()
+    const watching = (async () => {
+      for (let n = 0; n < 20; n++) for (const pid of await sessions()) if (!others.has(pid)) seen.add(pid)
+    })()
+    await Promise.all([...work, watching])
+    expect(seen.size).toBeGreaterThan(1)
+    expect(seen.size).toBeLessThanOrEqual(3)
+    expect(await store.totals()).toMatchObject({ received: 300 })
+  })
+})
+
+const OWN_SESSIONS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'metertap'"
+
+describe('a transaction', { timeout: 60_000 }, () => {
+  const openOne = () => openDatabase({ url: server.url, maxConnections: 1, onIdleError: () => {} })
+
+  test('ends when one of its statements takes too long, or waits too long for a lock; the connection is good for the next', async () => {
+    const database = openOne()
+    const slow = (sql: Sql): Promise<unknown> => sql('SELECT pg_sleep(30)')
+    await expect(database.transaction(slow, { statementTimeoutMs: 50 })).rejects.toMatchObject({ code: '57014' })
+    await server.query('CREATE TABLE IF NOT EXISTS locked (n int4)')
+    const other = openOne()
+    const isLocked = Promise.withResolvers<void>()
+    const mayEnd = Promise.withResolvers<void>()
+    const holding = other.transaction(async (sql) => {
+      await sql('LOCK TABLE locked IN ACCESS EXCLUSIVE MODE')
+      isLocked.resolve()
+      await mayEnd.promise
+    })
+    await isLocked.promise
+    const wait = (sql: Sql): Promise<unknown> => sql('SELECT * FROM locked')
+    await expect(database.transaction(wait, { lockTimeoutMs: 20 })).rejects.toMatchObject({ code: '55P03' })
+    mayEnd.resolve()
+    await holding
+    expect(await database.transaction(wait, { lockTimeoutMs: 5_000 })).toEqual([])
+    await Promise.all([database.end(), other.end()])
+  })
+
+  test('has limits by itself, which the session does not keep, and syncs though the server was told not to', async () => {
+    const database = openOne()
+    const names = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'synchronous_commit']
+    const settings = async (sql: Sql): Promise<unknown> =>
+      (await sql<object>(`SELECT ${names.map((name) => `current_setting('${name}') AS ${name}`).join(', ')}`))[0]
+    await database.read("SELECT set_config('synchronous_commit', 'off', false)")
+    expect(await database.transaction(settings)).toEqual({
+      ...{ statement_timeout: '30s', lock_timeout: '10s', idle_in_transaction_session_timeout: '30s' },
+      synchronous_commit: 'on',
+    })
+    expect(await settings(database.read)).toEqual({
+      ...{ statement_timeout: '0', lock_timeout: '0', idle_in_transaction_session_timeout: '0' },
+      synchronous_commit: 'off',
+    })
+    await database.end()
   })
 })

@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import * as z from 'zod'
+import { verifyPostgresStore } from '../../src/relay/store/postgres/verify-postgres-store.ts'
 import { verifyStore } from '../../src/relay/store/sqlite/verify-store.ts'
-import { createGrant, createRelay, defineMeter, type Relay } from '../../src/relay.ts'
+import { createGrant, createRelay, defineMeter, type Relay, type RelayConfig } from '../../src/relay.ts'
 import type { ZuoraStandIn } from '../../src/zuora-stand-in/contract.ts'
 import { startZuoraStandIn } from '../../src/zuora-stand-in/server.ts'
 import { callsMeter, UPSTREAM_CLIENT } from '../support/calls-upstream.ts'
+import { startPostgres } from '../support/postgres.ts'
 import { ADMIN_KEY, GRANT_SECRET, PUBLIC_URL, STREAM } from '../support/relay-fixture.ts'
 
 const calls = defineMeter('calls', z.object({ quantity: z.int().positive() }))
@@ -29,9 +31,13 @@ afterEach(async () => {
   rmSync(folder, { recursive: true })
 })
 
-async function startRelay(file: string, restBase = zuora.url): Promise<Relay> {
+function startRelay(file: string, restBase = zuora.url): Promise<Relay> {
+  return startRelayOn({ sqlite: join(folder, file) }, restBase)
+}
+
+async function startRelayOn(store: RelayConfig['store'], restBase = zuora.url): Promise<Relay> {
   const relay = await createRelay({
-    ...{ publicUrl: PUBLIC_URL, listen: { port: 0 }, store: { sqlite: join(folder, file) }, origins: [] },
+    ...{ publicUrl: PUBLIC_URL, listen: { port: 0 }, store, origins: [] },
     ...{ grants: [{ keyId: 'app', secret: GRANT_SECRET }], upstream: { restBase, ...UPSTREAM_CLIENT } },
     meters: [{ meter: calls, upstream: { meterGlobalId: 'calls', fields } }],
     admin: { key: ADMIN_KEY, listen: { port: 0 }, backupFolder: folder },
@@ -105,6 +111,51 @@ test('a relay’s disk is lost: from the backup, nothing is billed twice, and wh
   // Of what is missing here, Zuora tells what it has; the rest is the loss.
   const missing = Array.from({ length: 10 }, (_, i) => 10 + i)
   expect(missing.filter((seq) => !isBilled(seq))).toEqual([15, 16, 17, 18, 19])
+})
+
+test('PostgreSQL is lost and restored to an earlier time: nothing is billed twice, and what is gone is counted and named', async () => {
+  const database = await startPostgres()
+  try {
+    const store = { postgres: database.url }
+    const two = [await startRelayOn(store), await startRelayOn(store)] as const
+    const token = await tokenOf(two[0])
+    await sendFive(two[0], token, 0)
+    await expect.poll(billed, WAIT).toBe(5)
+
+    // The copy knows of 0–9, and 5–9 are on their way in it. The relays outlive the server's stop.
+    await post(two[0], '/v1/lanes/calls/pause', { reason: 'drill' }, ADMIN_KEY)
+    await sendFive(two[1], token, 5)
+    await database.backUp()
+    await post(two[1], '/v1/lanes/calls/resume', {}, ADMIN_KEY)
+    await expect.poll(billed, WAIT).toBe(10)
+
+    // 10–14 are acknowledged and forwarded, 15–19 acknowledged alone; a device was revoked.
+    await sendFive(two[0], token, 10)
+    await expect.poll(billed, WAIT).toBe(15)
+    await post(two[1], '/v1/lanes/calls/pause', { reason: 'drill' }, ADMIN_KEY)
+    await sendFive(two[1], token, 15)
+    await post(two[0], '/v1/revocations', { account: 'acme', device: 'stolen' }, ADMIN_KEY)
+    await Promise.all(two.map((relay) => relay.stop()))
+
+    await database.restore()
+    expect(await verifyPostgresStore({ url: database.url })).toMatchObject({ ok: true, streams: 1, eventsOnTheWay: 5 })
+    const again = [await startRelayOn(store), await startRelayOn(store)] as const
+    expect(await again[0].store.revocations(), 'to be done again').toEqual([])
+    await post(again[0], '/v1/lanes/calls/resume', {}, ADMIN_KEY)
+
+    await sendFive(again[1], token, 20)
+    await expect.poll(async () => (await again[0].store.totals()).forwarded, WAIT).toBe(15)
+    expect(zuora.ledger.totals('calls')).toMatchObject({ billable: 20, deduplicated: 5, duplicates: 0 })
+    expect(await again[0].store.ledger({ stream: STREAM })).toMatchObject([{ recorded: 25, received: 15, missing: 10 }])
+    expect((await again[1].store.gaps({ stream: STREAM }))[0]?.open).toEqual([[10, 19]])
+    const missing = Array.from({ length: 10 }, (_, i) => 10 + i)
+    expect(missing.filter((seq) => !isBilled(seq))).toEqual([15, 16, 17, 18, 19])
+    await Promise.all(again.map((relay) => relay.stop()))
+    expect(await verifyPostgresStore({ url: database.url })).toMatchObject({ ok: true, eventsOnTheWay: 0 })
+  } finally {
+    await Promise.all(relays.map((relay) => relay.stop()))
+    await database.stop()
+  }
 })
 
 test('a disk lost without a backup: the stream goes on, and all before is a gap', async () => {

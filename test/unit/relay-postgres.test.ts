@@ -2,8 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { PassThrough } from 'node:stream'
+import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { parseCommand } from '../../src/relay/cli/args.ts'
+import { copyStore } from '../../src/relay/cli/copy-store.ts'
+import type { CliHost } from '../../src/relay/cli/host.ts'
 import { copySqliteToPostgres } from '../../src/relay/store/copy/copy-sqlite-to-postgres.ts'
 import { openPostgresStore } from '../../src/relay/store/postgres/open-postgres-store.ts'
 import { verifyPostgresStore } from '../../src/relay/store/postgres/verify-postgres-store.ts'
@@ -209,6 +213,57 @@ describe('the command line with PostgreSQL', { timeout: 60_000 }, () => {
     expect((await done('relay', 'check', '-c', configFile(`{ postgres: '${wrong}' }`)))[0]).toBe(1)
     expect(outputs.at(-1)).toMatch(/failed {2}store PostgreSQL.*: PostgreSQL does not let the relay in/)
     expect(outputs.join()).not.toMatch(/private|:secret@/)
+  })
+
+  test('a copy that is killed in the middle of a transaction, in one table after the other, goes on each time', async () => {
+    const { path, totals, ledger } = await fillFile()
+    const schema = newSchema()
+    expect(await run('relay', 'migrate', '-c', configFile(`{ schema: '${schema}' }`)).exit).toBe(0)
+    const copy = () => run('relay', 'copy', '--from', `sqlite:${path}`, '--to', 'postgres', '--schema', schema)
+    const blocker = new pg.Client(server.url)
+    await blocker.connect()
+    const reached: number[] = []
+    for (const table of ['streams', 'chunks', 'dead_letters', 'revocations']) {
+      // It comes as far as this table, and waits there with its transaction open.
+      await blocker.query(`BEGIN; LOCK TABLE "${schema}".${table} IN EXCLUSIVE MODE`)
+      const { child, exit } = copy()
+      await expect
+        .poll(() =>
+          server.query(`SELECT 1 FROM pg_locks WHERE NOT granted AND relation = '"${schema}".${table}'::regclass`),
+        )
+        .toHaveLength(1)
+      child.kill('SIGKILL')
+      expect(await exit).toBeNull()
+      await blocker.query('ROLLBACK')
+      const [mark] = await server.query<{ value: string }>(
+        `SELECT value FROM "${schema}".notes WHERE name = 'copy from sqlite'`,
+      )
+      reached.push(mark === undefined ? 0 : (JSON.parse(mark.value) as { rows: number }).rows)
+    }
+    await blocker.end()
+    expect(reached[0]).toBe(0)
+    expect(reached, 'each came further').toEqual([...new Set(reached)].toSorted((a, b) => a - b))
+    const last = copy()
+    expect(await last.exit).toBe(0)
+    expect(last.output.out).toMatch(/^ok: copied \d+ rows, going on from an interrupted copy\n$/)
+    const store = open(schema)
+    expect(await store.totals()).toEqual(totals)
+    expect(await store.ledger({ limit: 10_000 })).toEqual(ledger)
+    await store.close()
+  })
+
+  test('a copy shows how far it is, on a terminal', async () => {
+    const { path } = await fillFile()
+    const shown: string[] = []
+    const errStream = Object.assign(new PassThrough(), { isTTY: true, columns: 120 })
+    errStream.on('data', (data) => shown.push(String(data)))
+    const host = { errStream, writeOut: (text: string) => shown.push(text) } as unknown as CliHost
+    const to = { to: server.url, schema: newSchema() }
+    expect(await copyStore({ kind: 'copy', from: path, ...to }, host)).toBe(true)
+    const text = shown.join('')
+    expect(text).toMatch(/copying \S+ \d+ % \| \d+ of \d+ rows \| streams/)
+    expect(text).toMatch(/ok: copied \d+ rows/)
+    expect(text).not.toContain('secret')
   })
 
   test('workers share the port; one that dies is replaced; SIGTERM ends all', async () => {
