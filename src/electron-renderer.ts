@@ -1,5 +1,5 @@
 export type { Agent, DeadLetterId, PurgeReceipt, RecordOptions } from './agent/agent.ts'
-export { createAgent, type ElectronPageOptions } from './agent/electron/renderer.ts'
+export { createAgent, type ElectronPageOptions, lendBridge } from './agent/electron/renderer.ts'
 export type { RecordingOptions } from './agent/options.ts'
 export type { AcceptedReceipt, Receipt, RefusedReceipt } from './agent/receipt.ts'
 export type { AgentEvents, AgentStats } from './agent/stats.ts'

@@ -8,16 +8,19 @@ export interface Holder {
   mount(): () => void
 }
 
-const METHODS: readonly (keyof Agent)[] = [
-  ...(['record', 'flush', 'pause', 'resume', 'purge', 'stats', 'streams', 'on', 'close'] as const),
-  ...(['deadLetters', 'retryDeadLetters', 'deleteDeadLetters', 'exportDeadLetters'] as const),
-]
+/** All of them, or this does not compile. */
+const METHODS: Readonly<Record<keyof Agent, true>> = {
+  ...{ record: true, flush: true, pause: true, resume: true, purge: true, stats: true, streams: true, on: true },
+  ...{ deadLetters: true, retryDeadLetters: true, deleteDeadLetters: true, exportDeadLetters: true },
+  ...{ close: true, [Symbol.asyncDispose]: true },
+}
 
 /** @param create Called in the browser alone, since nothing is recorded while rendering. */
 export function createHolder(create: () => Agent): Holder {
   let held: Agent | undefined
   let mounts = 0
   let isOver = false
+  const names = Reflect.ownKeys(METHODS) as (keyof Agent)[]
 
   const get = (): Agent => {
     held ??= create()
@@ -39,7 +42,7 @@ export function createHolder(create: () => Agent): Holder {
     }
 
   return {
-    usage: Object.fromEntries(METHODS.map((name) => [name, call(name)])) as unknown as Agent,
+    usage: Object.fromEntries(names.map((name) => [name, call(name)])) as unknown as Agent,
     mount() {
       if (isOver) held = undefined
       isOver = false

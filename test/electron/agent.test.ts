@@ -1,4 +1,5 @@
 import { agentContract } from '../contract/agent.ts'
 import { electronHome } from '../support/electron-home.ts'
 
-agentContract(electronHome())
+agentContract(electronHome('page'))
+agentContract(electronHome('worker of a page'))

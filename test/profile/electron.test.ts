@@ -89,6 +89,17 @@ describe('pages in Chromium, opened as files, and their main process in another 
     await expectClicks()
   })
 
+  it('a worker of a page is terminated while it records: what was durable arrives, open windows too', async () => {
+    const page = await windows.openPage()
+    const end = await page.evaluateHandle(() => window.electronPage?.letWorkerRecord())
+    await vi.waitFor(() => expect(windows.durable.length).toBeGreaterThan(100), { timeout: 60_000 })
+    await end.evaluate((terminate) => terminate?.())
+    await expectOnce()
+    // The page is there all the time.
+    await expectClicks()
+    expect(await page.title()).toBe('Acme')
+  })
+
   it('the main process is killed while pages record: what was durable arrives when it is back', async () => {
     const pages = [await windows.openPage(), await windows.openPage()]
     pages.forEach((page, of) => {

@@ -4,20 +4,21 @@ import { join } from 'node:path'
 import type { Agent } from '../../src/agent/agent.ts'
 import { startElectronMain } from '../../src/agent/electron/main.ts'
 import type { ElectronMainAgent } from '../../src/agent/electron/main-agent.ts'
-import { startElectronPage } from '../../src/agent/electron/renderer.ts'
+import { lendBridge, startElectronPage } from '../../src/agent/electron/renderer.ts'
 import { nodeParts } from '../../src/agent/node-parts.ts'
+import { bridgeThrough } from '../../src/bridge/worker-port.ts'
 import { browserRuntime } from '../../src/runtime/browser.ts'
 import { type AgentHomeKind, type AgentWishes, deskOf, METERS, tokenOf } from '../contract/agent-kit.ts'
 import { FakeElectron } from './fake-electron.ts'
 import { TinyRelay } from './tiny-relay.ts'
 
 /**
- * Agents in pages over one main process with its outbox on the disk; only Electron itself is made up. The main process
- * ends with its last page, and the next page finds another one.
+ * Agents in pages, or in workers of theirs, over one main process with its outbox on the disk; only Electron itself is
+ * made up. The main process ends with its last page, and the next page finds another one.
  */
-export function electronHome(): AgentHomeKind {
+export function electronHome(place: 'page' | 'worker of a page'): AgentHomeKind {
   return {
-    name: 'page and main process of Electron',
+    name: `${place} and main process of Electron`,
     ...{ plain: 'process', strict: 'power', keeps: true, shares: true, hearsNetwork: false },
     async open() {
       const folder = await mkdtemp(join(tmpdir(), 'metertap-electron-'))
@@ -57,7 +58,7 @@ export function electronHome(): AgentHomeKind {
           const { durability, maxEventBytes } = wishes
           const options = { meters: METERS, ...(durability && { durability }), ...(maxEventBytes && { maxEventBytes }) }
           const agent = startElectronPage(options, {
-            port: window.port,
+            port: place === 'page' ? window.port : bridgeThrough(lendBridge(window.port), undefined, ''),
             runtime: { ...browserRuntime(), onLifecycle: () => () => {} },
           })
           return closing(agent, ended)

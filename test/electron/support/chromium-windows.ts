@@ -83,16 +83,19 @@ export class ChromiumWindows {
   }
 }
 
+/** A script of this folder, for Chromium. */
+async function bundle(name: string, define: Record<string, string> = {}): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL(name, import.meta.url))],
+    ...{ bundle: true, format: 'iife', write: false, logLevel: 'error', define },
+  })
+  return outputFiles[0]?.text ?? ''
+}
+
 async function makePage(folder: string): Promise<string> {
   await mkdir(folder, { recursive: true })
-  const entryPoint = fileURLToPath(new URL('page.ts', import.meta.url))
-  await build({
-    entryPoints: [entryPoint],
-    bundle: true,
-    format: 'iife',
-    outfile: join(folder, 'page.js'),
-    logLevel: 'error',
-  })
+  const worker = await bundle('page-worker.ts')
+  await writeFile(join(folder, 'page.js'), await bundle('page.ts', { PAGE_WORKER: JSON.stringify(worker) }))
   const file = join(folder, 'index.html')
   await writeFile(file, '<!doctype html><meta charset="utf-8"><title>Acme</title><script src="page.js"></script>')
   return pathToFileURL(file).href
