@@ -134,6 +134,21 @@ describe('a provider', () => {
     expect(usage?.record(calls, { n: 2 }).error).toBeUndefined()
   })
 
+  test('gives components a stand-in that has all of an agent, what closes it by `await using` included', async () => {
+    let usage: Agent | undefined
+    function Keep() {
+      usage = useUsage()
+      return 'here'
+    }
+    root.render(provided(createElement(Keep)))
+    await eventually(() => expect(place.textContent).toBe('here'))
+    const { agent } = made[0] as { agent: Agent }
+    const all = Object.getOwnPropertyNames(Object.getPrototypeOf(agent)).filter((name) => name !== 'constructor')
+    expect(all.length).toBeGreaterThan(10)
+    for (const name of [...all, Symbol.asyncDispose])
+      expect(usage?.[name as 'record'], String(name)).toBeTypeOf('function')
+  })
+
   test('leaves an agent alone that is the application’s own', async () => {
     const { agent } = startHere()
     let usage: Agent | undefined
