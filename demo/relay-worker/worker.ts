@@ -1,26 +1,27 @@
-import * as z from 'zod'
 // In a project of your own: from 'metertap/relay-worker'.
-import { defineMeter, defineRelayWorker } from '../../src/relay-worker.ts'
+import { defineRelayWorker } from '../../src/relay-worker.ts'
+import { apiCalls } from './meters.ts'
 
-const apiCalls = defineMeter('api_calls', z.object({ feature: z.string(), quantity: z.int().positive() }))
-
-const relay = defineRelayWorker({
-  // Where agents reach this Worker; its tokens are for this origin only.
-  publicUrl: 'https://usage.example.com',
-  meters: [
-    {
-      meter: apiCalls,
-      upstream: {
-        meterGlobalId: 'the id in the meter’s upload URL',
-        fields: { UsageIdentifier: 'id', CustomerId: 'account', UsageDate: 'at', Quantity: 'data.quantity' },
+const relay = defineRelayWorker((env) => {
+  const { PUBLIC_URL = '', METERTAP_UPSTREAM = '' } = env as Record<string, string>
+  return {
+    publicUrl: PUBLIC_URL, // where agents reach this Worker; its tokens are for this origin only
+    origins: [], // where pages that record come from
+    grants: [{ keyId: 'app' }],
+    upstream: { restBase: METERTAP_UPSTREAM },
+    reconcileEveryHours: 6, // when the cron trigger comes
+    // Fixed for good with the first request. One shard takes some thousand events a second.
+    shards: 4,
+    meters: [
+      {
+        meter: apiCalls,
+        upstream: {
+          meterGlobalId: 'api-calls', // the meter's id in Zuora
+          fields: { CustomerId: 'account', UsageIdentifier: 'id', UsageDate: 'at', Quantity: 'data.quantity' },
+        },
       },
-    },
-  ],
-  upstream: { restBase: 'https://rest.zuora.com' },
-  grants: [{ keyId: 'app' }],
-  origins: ['https://app.example.com'],
-  // Fixed for good with the first request. One shard takes some thousand events a second.
-  shards: 4,
+    ],
+  }
 })
 
 export default relay.worker

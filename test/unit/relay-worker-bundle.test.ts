@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
@@ -46,10 +46,21 @@ test('the edge relay’s bundle holds nothing of Node, no agent, and stays withi
 test('the ready project is what wrangler deploys', async () => {
   const out = mkdtempSync(join(tmpdir(), 'metertap-wrangler-'))
   try {
+    const config = join(out, 'wrangler.jsonc')
+    const text = readFileSync('demo/relay-worker/wrangler.jsonc', 'utf8')
+    // The page is there after a build only; here any folder will do.
+    writeFileSync(
+      config,
+      text
+        .replace('"worker.ts"', JSON.stringify(resolve('demo/relay-worker/worker.ts')))
+        .replace('../../dist/console', './console'),
+    )
+    mkdirSync(join(out, 'console'))
+    writeFileSync(join(out, 'console/page.html'), '<p></p>')
     const wrangler = join(createRequire(import.meta.url).resolve('wrangler/package.json'), '../bin/wrangler.js')
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      [wrangler, 'deploy', '--dry-run', '--outdir', out, '--config', 'demo/relay-worker/wrangler.jsonc'],
+      [wrangler, 'deploy', '--dry-run', '--outdir', join(out, 'built'), '--config', config],
       { env: { ...process.env, WRANGLER_SEND_METRICS: 'false', CI: '1', NO_COLOR: '1' } },
     )
     for (const [binding, name] of [
@@ -59,8 +70,9 @@ test('the ready project is what wrangler deploys', async () => {
     ]) {
       expect(stdout).toMatch(new RegExp(`env\\.${binding} \\(${name}`))
     }
-    expect(readdirSync(out)).toContain('worker.js')
-    expect(readFileSync(join(out, 'worker.js'), 'utf8')).toContain('UsageShard')
+    expect(stdout).toMatch(/env\.USAGE_CONSOLE/)
+    expect(readdirSync(join(out, 'built'))).toContain('worker.js')
+    expect(readFileSync(join(out, 'built/worker.js'), 'utf8')).toContain('UsageShard')
   } finally {
     rmSync(out, { recursive: true })
   }

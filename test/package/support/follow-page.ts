@@ -16,6 +16,8 @@ const WAIT = { timeout: 60_000, interval: 200 }
 /** A page that was done as it says, with its terminals open. */
 export interface Followed {
   readonly ports: Ports
+  /** Where its last command ended. */
+  readonly folder: string
   readonly terminals: readonly Terminal[]
   /** What its last command printed. */
   readonly said: string
