@@ -30,6 +30,9 @@ declare module 'cloudflare:workers' {
     setAlarm(atMs: number): Promise<void>
     deleteAlarm(): Promise<void>
     sync(): Promise<void>
+    getBookmarkForTime(atMs: number): Promise<string>
+    /** Gives the bookmark that undoes it. */
+    onNextSessionRestoreBookmark(bookmark: string): Promise<string>
   }
   export interface DurableObjectState {
     readonly id: DurableObjectId
