@@ -4,15 +4,13 @@ import type { RelayLimits } from '../contract.ts'
 import { describeIssues } from './describe-issues.ts'
 import { type Finding, inspect, type ShapeLimits } from './inspect.ts'
 
-export type DataVerdict =
-  /** `data` is the schema's output as JSON text. */
-  | { readonly kind: 'accept'; readonly data: string }
-  | Rejected
-  /** The schema threw, or its output is not JSON: that is the relay's fault, so the event must not pay for it. */
-  | { readonly kind: 'defer' }
+/**
+ * Accepted: the schema's output as JSON text. Or rejected. Undefined, to be tried later, when the schema threw or its
+ * output is not JSON: that is the relay's fault, so the event must not pay for it.
+ */
+export type DataVerdict = string | Rejected | undefined
 
 export interface Rejected {
-  readonly kind: 'reject'
   readonly code: string
   readonly detail: string
 }
@@ -39,7 +37,7 @@ export function judgeData(
   return judgeShape(data, limits, whole) ?? validate(meter, data)
 }
 
-function judgeShape(data: unknown, limits: DataLimits, whole: unknown): DataVerdict | undefined {
+function judgeShape(data: unknown, limits: DataLimits, whole: unknown): Rejected | undefined {
   const found = inspect(data, limits)
   if (typeof found !== 'number') return reject(found, FINDINGS[found](limits))
   // Most events are far from the limit: their text need not be made to know.
@@ -51,8 +49,9 @@ function judgeShape(data: unknown, limits: DataLimits, whole: unknown): DataVerd
 /** What an event's JSON has around its data at the most: meter, time, key; infinite for what is no event. */
 function frameBytes(whole: unknown): number {
   if (!Array.isArray(whole)) return Number.POSITIVE_INFINITY
-  const [meter, , , key = ''] = whole as [string, number, unknown, string?]
-  return 64 + 6 * (meter.length + key.length)
+  const meter = whole[0] as string
+  const key = whole[3] as string | undefined
+  return 64 + 6 * (meter.length + (key?.length ?? 0))
 }
 
 /** A UTF-16 unit takes three bytes of UTF-8 at most: most texts need not be encoded to know. */
@@ -61,24 +60,21 @@ function isWithin(text: string, maxBytes: number): boolean {
 }
 
 function validate({ schema }: Meter, data: unknown): DataVerdict | Promise<DataVerdict> {
-  const settle = (result: StandardSchemaV1.Result<unknown>): DataVerdict =>
-    result.issues === undefined ? accept(result.value) : reject('invalid_data', describeIssues(result.issues, data))
-  const fail = (): DataVerdict => ({ kind: 'defer' })
   try {
     const result = schema['~standard'].validate(data)
-    return result instanceof Promise ? result.then(settle).catch(fail) : settle(result)
+    if (!(result instanceof Promise)) return settle(result, data)
+    return result.then((settled) => settle(settled, data)).catch(() => undefined)
   } catch {
-    return fail()
+    return undefined
   }
 }
 
-/** Throws when the output is not JSON. */
-function accept(output: unknown): DataVerdict {
-  const data = JSON.stringify(output) as string | undefined
-  if (data === undefined) throw new TypeError('the output of the schema is not JSON')
-  return { kind: 'accept', data }
+function settle(result: StandardSchemaV1.Result<unknown>, data: unknown): string | Rejected | undefined {
+  if (result.issues !== undefined) return reject('invalid_data', describeIssues(result.issues, data))
+  // Throws, or gives undefined, for an output that is not JSON.
+  return JSON.stringify(result.value) as string | undefined
 }
 
 export function reject(code: string, detail: string): Rejected {
-  return { kind: 'reject', code, detail }
+  return { code, detail }
 }

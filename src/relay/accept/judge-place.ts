@@ -19,39 +19,47 @@ export function recordedByStream(reports: readonly StreamReport[]): ReadonlyMap<
   return recorded
 }
 
+/** Where a segment's events belong. */
+export interface Places {
+  /** Good for the events that are not refused, as is `first`: event number `index` has the number first + index. */
+  readonly stream: string
+  readonly first: number
+  /** Why event number `index` has no place. */
+  refuse(index: number): Rejection | undefined
+}
+
 /**
- * What gives a segment's event number `index` its place, or says why it has none. What is the same for all of the
- * segment's events is looked at once.
+ * Finds the places of a segment's events. What is the same for all of them is looked at once.
  * A rejection for a bad `first` echoes that value for each event: `first + index` could name a good event of the stream.
  */
 export function createPlaces(
   segment: { readonly stream: unknown; readonly first: unknown },
   recorded: ReadonlyMap<string, number>,
-): (index: number) => StreamSeq | Rejection {
+): Places {
   const { stream, first } = segment
   const isNumber = typeof first === 'number' && Number.isFinite(first)
   const isSequence = isNumber && Number.isSafeInteger(first) && first >= 0
   const seqOf = (index: number): number => (isSequence ? first + index : isNumber ? first : -1)
+  const base = isSequence ? first : 0
   if (typeof stream !== 'string' || !STREAM_ID.test(stream)) {
     const echo = typeof stream === 'string' ? stream.slice(0, MAX_ECHO) : ''
     const bad = { stream: echo, code: 'bad_stream', detail: 'The stream must be a UUID in lower case.' }
-    return (index) => ({ ...bad, seq: seqOf(index) })
+    return { stream: echo, first: base, refuse: (index) => ({ ...bad, seq: seqOf(index) }) }
   }
   const count = recorded.get(stream)
-  if (count === undefined) {
-    const detail = 'The batch has no report of this stream: name it in "streams".'
-    return (index) => ({ stream, seq: seqOf(index), code: 'unknown_stream', detail })
-  }
-  return (index) => {
+  const refuse = (index: number): Rejection | undefined => {
     const seq = seqOf(index)
+    if (count === undefined) {
+      const detail = 'The batch has no report of this stream: name it in "streams".'
+      return { stream, seq, code: 'unknown_stream', detail }
+    }
     if (!isSequence || !Number.isSafeInteger(seq)) {
       const detail = 'A sequence number is a whole number from 0 to 2^53 − 1.'
       return { stream, seq, code: 'bad_sequence', detail }
     }
-    if (seq >= count) {
-      const detail = `The stream's report gives out numbers below ${count} only: raise "recorded" first.`
-      return { stream, seq, code: 'sequence_beyond_recorded', detail }
-    }
-    return { stream, seq }
+    if (seq < count) return undefined
+    const detail = `The stream's report gives out numbers below ${count} only: raise "recorded" first.`
+    return { stream, seq, code: 'sequence_beyond_recorded', detail }
   }
+  return { stream, first: base, refuse }
 }

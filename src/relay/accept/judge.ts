@@ -2,7 +2,7 @@ import type { Meter } from '../../meter/contract.ts'
 import type { Rejection, WireBatch } from '../../wire/contract.ts'
 import type { Claims } from '../claims.ts'
 import type { AcceptableEvent } from '../store/contract.ts'
-import { type EventLimits, judgeEvent, type Verdict } from './judge-event.ts'
+import { type Deferred, type EventLimits, judgeEvent, type Verdict } from './judge-event.ts'
 import { createPlaces, recordedByStream, type StreamSeq } from './judge-place.ts'
 
 export interface JudgeContext {
@@ -19,7 +19,7 @@ export interface Judgement {
   /** Those of `rejected` whose number their stream did give out: the ledger counts them. */
   readonly refused: StreamSeq[]
   /** Events that cannot be judged now, since their meter's schema failed: the client keeps them and sends them again. */
-  readonly deferred: (StreamSeq & { readonly meter: string })[]
+  readonly deferred: Deferred[]
 }
 
 /**
@@ -39,31 +39,28 @@ export async function judge(batch: WireBatch, context: JudgeContext): Promise<Ju
   const judgement: Judgement = { events: [], rejected: [], refused: [], deferred: [] }
   for (const segment of batch.segments) {
     const { events } = segment
-    const placeOf = createPlaces(segment, recorded)
+    const places = createPlaces(segment, recorded)
     for (let index = 0; index < events.length; index++) {
-      const place = placeOf(index)
-      if ('code' in place) {
-        judgement.rejected.push(place)
+      const misplaced = places.refuse(index)
+      if (misplaced !== undefined) {
+        judgement.rejected.push(misplaced)
         continue
       }
-      const verdict = judgeEvent(events[index], eventContext)
+      const { stream } = places
+      const seq = places.first + index
+      const verdict = judgeEvent(events[index], stream, seq, eventContext)
       // Awaiting only what is asynchronous keeps a batch of thousands cheap.
-      enter(judgement, place, verdict instanceof Promise ? await verdict : verdict)
+      enter(judgement, verdict instanceof Promise ? await verdict : verdict, stream, seq)
     }
   }
   return judgement
 }
 
-function enter(judgement: Judgement, place: StreamSeq, verdict: Verdict): void {
-  if (verdict.kind === 'accept') {
-    const { stream, seq } = place
-    const { meter, atMs, data, key } = verdict
-    const event = { stream, seq, meter, atMs, data }
-    judgement.events.push(key === undefined ? event : { ...event, idempotencyKey: key })
-  } else if (verdict.kind === 'defer') {
-    judgement.deferred.push({ ...place, meter: verdict.meter })
-  } else {
-    judgement.rejected.push({ ...place, code: verdict.code, detail: verdict.detail })
-    judgement.refused.push(place)
-  }
+function enter(judgement: Judgement, verdict: Verdict, stream: string, seq: number): void {
+  if ('data' in verdict) judgement.events.push(verdict)
+  else if ('code' in verdict) {
+    const { code, detail } = verdict
+    judgement.rejected.push({ stream, seq, code, detail })
+    judgement.refused.push({ stream, seq })
+  } else judgement.deferred.push(verdict)
 }

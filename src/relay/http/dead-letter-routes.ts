@@ -67,10 +67,10 @@ export function createDeadLetterRoutes({
       throw new HttpProblem('conflict', 'The relay has no such meter any more: add it to the configuration first.')
     }
     const verdict = await judgeData(meter, data, limits)
-    if (verdict.kind === 'reject') throw new HttpProblem('invalid_request', `${verdict.code}: ${verdict.detail}`)
-    if (verdict.kind === 'defer') throw new HttpProblem('conflict', 'The schema of the meter fails: mend it first.')
-    if (await ask(() => store.editDeadLetter(id, verdict.data))) {
-      return c.json({ deadLetter: shown({ ...letter, data: verdict.data }) })
+    if (verdict === undefined) throw new HttpProblem('conflict', 'The schema of the meter fails: mend it first.')
+    if (typeof verdict !== 'string') throw new HttpProblem('invalid_request', `${verdict.code}: ${verdict.detail}`)
+    if (await ask(() => store.editDeadLetter(id, verdict))) {
+      return c.json({ deadLetter: shown({ ...letter, data: verdict }) })
     }
     throw new HttpProblem('not_found', 'The dead letter was replayed meanwhile.')
   })
