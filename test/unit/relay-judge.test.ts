@@ -4,6 +4,7 @@ import * as z from 'zod'
 import type { Meter } from '../../src/meter/contract.ts'
 import { type Judgement, judge } from '../../src/relay/accept/judge.ts'
 import { parseBatch } from '../../src/relay/accept/parse-batch.ts'
+import { eventsOf } from '../../src/relay/event-pack.ts'
 import { rejection } from '../../src/wire/contract.ts'
 import { batchOf, calls, goodEvent, NOW_MS, OTHER_STREAM, STREAM } from '../support/relay-fixture.ts'
 
@@ -17,14 +18,20 @@ const limits = {
 }
 const loose: Meter = { name: 'loose', schema: z.unknown(), options: {} }
 
-function judgeBatch(batch: unknown, meters: readonly Meter[] = [calls, loose], allowed?: string[]): Promise<Judgement> {
+/** The judgement, with every event that is good in `events`, by itself. */
+async function judgeBatch(
+  batch: unknown,
+  meters: readonly Meter[] = [calls, loose],
+  allowed?: string[],
+): Promise<Judgement> {
   const names = meters.map(({ name }) => name)
-  return judge(parseBatch(batch, 100), {
+  const { events, packs, ...rest } = await judge(parseBatch(batch, 100), {
     claims: { tenant: 't', account: 'a', device: 'd', meters: allowed ?? names },
     meters: new Map(meters.map((meter) => [meter.name, meter])),
     limits,
     nowMs: NOW_MS,
   })
+  return { events: [...events, ...packs.flatMap(eventsOf)], packs, ...rest }
 }
 
 const nested = (depth: number): unknown => (depth === 0 ? 0 : [nested(depth - 1)])

@@ -3,6 +3,7 @@ import type { Deferral, Range, WireAnswer, WireBatch } from '../../wire/contract
 import { covers } from '../../wire/ranges.ts'
 import type { Claims } from '../claims.ts'
 import type { DeliveryPolicy, RelayLimits } from '../contract.ts'
+import { eventCount, metersOf } from '../event-pack.ts'
 import type { DailyCap } from '../limits/daily-cap.ts'
 import type { Log } from '../log.ts'
 import type { Instruments } from '../operate/instruments.ts'
@@ -54,12 +55,12 @@ export function createAcceptBatch(deps: AcceptBatchDeps): AcceptBatch {
   async function accept({ judgement, streams, clockEvidence, nowMs }: Judged, claims: Claims): Promise<WireAnswer> {
     if (judgement.deferred.length > 0) logSchemaFailures(judgement, log)
     const { tenant, account, device } = claims
-    const { events, refused } = judgement
+    const { events, packs, refused } = judgement
     const owner = { tenant, account, device, receivedAtMs: nowMs }
     const hold = await isOnHold(claims)
-    const result = await commit({ ...owner, streams, events, refused, hold, ...clockEvidence })
+    const result = await commit({ ...owner, streams, events, packs, refused, hold, ...clockEvidence })
     deps.cap.note(claims, result.stored + result.deduplicated)
-    if (result.stored > 0 && !hold) for (const lane of new Set(events.map(({ meter }) => meter))) wake(lane)
+    if (result.stored > 0 && !hold) for (const lane of metersOf(judgement)) wake(lane)
     const reply = { ...answer(judgement, result, clock()), ...wishes }
     instruments.batch({
       stored: result.stored,
@@ -94,7 +95,7 @@ function createCommit(deps: AcceptBatchDeps): (request: AcceptRequest) => Promis
   const { store, clock, log, tracer, onCommit } = deps
   return (request) =>
     inSpan(tracer, 'metertap.commit', 'internal', async (span) => {
-      span.setAttribute('metertap.events', request.events.length)
+      span.setAttribute('metertap.events', eventCount(request))
       const begunMs = clock()
       try {
         const result = await store.accept(request)

@@ -1,9 +1,7 @@
 import { METER_NAME, type Meter } from '../../meter/contract.ts'
 import { isCleanText } from '../clean-text.ts'
 import type { RelayLimits } from '../contract.ts'
-import type { AcceptableEvent } from '../store/contract.ts'
 import { type DataLimits, type DataVerdict, judgeData, type Rejected, reject } from './judge-data.ts'
-import type { StreamSeq } from './judge-place.ts'
 
 export type EventLimits = DataLimits & Pick<RelayLimits, 'maxEventAgeMs' | 'maxEventAheadMs'>
 
@@ -15,23 +13,14 @@ export interface EventContext {
   readonly nowMs: number
 }
 
-/** An event that cannot be judged now. */
-export interface Deferred extends StreamSeq {
-  readonly meter: string
-}
-
-export type Verdict = AcceptableEvent | Rejected | Deferred
+/** An event, once it is not rejected. */
+export type GoodEvent = readonly [meter: string, atMs: number, data: unknown, idempotencyKey?: string]
 
 /**
- * Judges one `[meter, at, data]` or `[meter, at, data, idempotencyKey]`, the stream's number `seq`. A promise comes back
- * only from an asynchronous schema.
+ * Judges one `[meter, at, data]` or `[meter, at, data, idempotencyKey]`; when it is not rejected it is a GoodEvent.
+ * A promise comes back only from an asynchronous schema.
  */
-export function judgeEvent(
-  event: unknown,
-  stream: string,
-  seq: number,
-  context: EventContext,
-): Verdict | Promise<Verdict> {
+export function judgeEvent(event: unknown, context: EventContext): DataVerdict | Promise<DataVerdict> {
   if (!Array.isArray(event) || event.length < 3 || event.length > 4) {
     return reject('bad_event', 'An event is [meter, at, data] or [meter, at, data, idempotencyKey].')
   }
@@ -39,26 +28,7 @@ export function judgeEvent(
   if (typeof name !== 'string') return reject('bad_event', "An event's meter is a string.")
   const meter = context.meters.get(name)
   if (meter === undefined || !context.allowed.has(name)) return refuseMeter(name, meter)
-  const refused = judgeTime(event[1], context) ?? judgeKey(event)
-  if (refused !== undefined) return refused
-  const verdict = judgeData(meter, event[2], context.limits, event)
-  return verdict instanceof Promise
-    ? verdict.then((settled) => toVerdict(settled, event, stream, seq, meter))
-    : toVerdict(verdict, event, stream, seq, meter)
-}
-
-function toVerdict(
-  data: DataVerdict,
-  event: readonly unknown[],
-  stream: string,
-  seq: number,
-  { name: meter }: Meter,
-): Verdict {
-  if (data === undefined) return { stream, seq, meter }
-  if (typeof data !== 'string') return data
-  const atMs = event[1] as number
-  if (event.length === 3) return { stream, seq, meter, atMs, data }
-  return { stream, seq, meter, atMs, data, idempotencyKey: event[3] as string }
+  return judgeTime(event[1], context) ?? judgeKey(event) ?? judgeData(meter, event[2], context.limits, event)
 }
 
 function refuseMeter(name: string, meter: Meter | undefined): Rejected {

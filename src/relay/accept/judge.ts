@@ -1,8 +1,10 @@
 import type { Meter } from '../../meter/contract.ts'
 import type { Rejection, WireBatch } from '../../wire/contract.ts'
 import type { Claims } from '../claims.ts'
-import type { AcceptableEvent } from '../store/contract.ts'
-import { type Deferred, type EventLimits, judgeEvent, type Verdict } from './judge-event.ts'
+import { createPacker, type Packer } from '../event-pack.ts'
+import type { AcceptableEvent, EventPack } from '../store/contract.ts'
+import type { DataVerdict } from './judge-data.ts'
+import { type EventLimits, type GoodEvent, judgeEvent } from './judge-event.ts'
 import { createPlaces, recordedByStream, type StreamSeq } from './judge-place.ts'
 
 export interface JudgeContext {
@@ -13,13 +15,16 @@ export interface JudgeContext {
 }
 
 export interface Judgement {
-  readonly events: AcceptableEvent[]
+  /** Events with an idempotency key. */
+  readonly events: readonly AcceptableEvent[]
+  /** All others that are good, for each meter. */
+  readonly packs: readonly EventPack[]
   /** Every refused event, for the answer. */
-  readonly rejected: Rejection[]
+  readonly rejected: readonly Rejection[]
   /** Those of `rejected` whose number their stream did give out: the ledger counts them. */
-  readonly refused: StreamSeq[]
+  readonly refused: readonly StreamSeq[]
   /** Events that cannot be judged now, since their meter's schema failed: the client keeps them and sends them again. */
-  readonly deferred: Deferred[]
+  readonly deferred: readonly (StreamSeq & { readonly meter: string })[]
 }
 
 /**
@@ -30,37 +35,67 @@ export interface Judgement {
  * meter_not_allowed, bad_time, too_old, too_far_ahead, bad_idempotency_key, too_deep, forbidden_key, too_many_keys,
  * string_too_long, event_too_large, invalid_data.
  *
- * @example const { events, rejected } = await judge(batch, { claims, meters, limits, nowMs: Date.now() })
+ * @example const { packs, rejected } = await judge(batch, { claims, meters, limits, nowMs: Date.now() })
  */
 export async function judge(batch: WireBatch, context: JudgeContext): Promise<Judgement> {
   const { meters, limits, nowMs } = context
   const eventContext = { meters, limits, nowMs, allowed: new Set(context.claims.meters) }
   const recorded = recordedByStream(batch.streams)
-  const judgement: Judgement = { events: [], rejected: [], refused: [], deferred: [] }
+  const desk = createDesk()
   for (const segment of batch.segments) {
     const { events } = segment
     const places = createPlaces(segment, recorded)
     for (let index = 0; index < events.length; index++) {
       const misplaced = places.refuse(index)
       if (misplaced !== undefined) {
-        judgement.rejected.push(misplaced)
+        desk.turnAway(misplaced)
         continue
       }
-      const { stream } = places
-      const seq = places.first + index
-      const verdict = judgeEvent(events[index], stream, seq, eventContext)
+      const event = events[index]
+      const verdict = judgeEvent(event, eventContext)
       // Awaiting only what is asynchronous keeps a batch of thousands cheap.
-      enter(judgement, verdict instanceof Promise ? await verdict : verdict, stream, seq)
+      const settled = verdict instanceof Promise ? await verdict : verdict
+      desk.enter(places.stream, places.first + index, event as GoodEvent, settled)
     }
   }
-  return judgement
+  return desk.close()
 }
 
-function enter(judgement: Judgement, verdict: Verdict, stream: string, seq: number): void {
-  if ('data' in verdict) judgement.events.push(verdict)
-  else if ('code' in verdict) {
-    const { code, detail } = verdict
-    judgement.rejected.push({ stream, seq, code, detail })
-    judgement.refused.push({ stream, seq })
-  } else judgement.deferred.push(verdict)
+/** Where verdicts are gathered. */
+function createDesk() {
+  const events: AcceptableEvent[] = []
+  const rejected: Rejection[] = []
+  const refused: StreamSeq[] = []
+  const deferred: (StreamSeq & { meter: string })[] = []
+  const packers = new Map<string, Packer>()
+
+  function packerOf(meter: string): Packer {
+    const known = packers.get(meter)
+    if (known !== undefined) return known
+    const packer = createPacker()
+    packers.set(meter, packer)
+    return packer
+  }
+
+  return {
+    turnAway(misplaced: Rejection): void {
+      rejected.push(misplaced)
+    },
+    enter(stream: string, seq: number, event: GoodEvent, verdict: DataVerdict): void {
+      if (typeof verdict === 'string') {
+        const [meter, atMs, , idempotencyKey] = event
+        if (event.length === 3) packerOf(meter).add(stream, seq, atMs, verdict)
+        else events.push({ stream, seq, meter, atMs, data: verdict, idempotencyKey: idempotencyKey as string })
+      } else if (verdict === undefined) {
+        deferred.push({ stream, seq, meter: event[0] })
+      } else {
+        rejected.push({ stream, seq, code: verdict.code, detail: verdict.detail })
+        refused.push({ stream, seq })
+      }
+    },
+    close(): Judgement {
+      const packs = [...packers].map(([meter, packer]) => ({ meter, ...packer.done() }))
+      return { events, packs, rejected, refused, deferred }
+    },
+  }
 }

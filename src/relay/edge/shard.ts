@@ -1,5 +1,6 @@
 import type { DurableObjectSql } from '../../sqlite/durable-object.ts'
 import { keyDays } from '../config/key-days.ts'
+import { eventCount, metersOf } from '../event-pack.ts'
 import { createForwarderWith } from '../forward/forwarder.ts'
 import { createSlicedBudget } from '../forward/sliced-budget.ts'
 import { setTimer } from '../forward/upstream-client.ts'
@@ -116,13 +117,13 @@ export function createShard(deps: ShardDeps): Shard {
       try {
         pressure.check()
         rates.account(request)
-        if (request.events.length > 0) armBy(clock() + FIRST_ALARM_MS)
+        if (eventCount(request) > 0) armBy(clock() + FIRST_ALARM_MS)
         const hold = request.hold === true || (await cap.isReached(request))
         const begunMs = clock()
         const result = await store.accept({ ...request, hold })
         pressure.noteCommit(Math.max(0, clock() - begunMs))
         cap.note(request, result.stored + result.deduplicated)
-        if (result.stored > 0 && !hold) for (const lane of new Set(request.events.map(({ meter }) => meter))) send(lane)
+        if (result.stored > 0 && !hold) for (const lane of metersOf(request)) send(lane)
         return result
       } catch (error) {
         if (!(error instanceof HttpProblem)) throw error

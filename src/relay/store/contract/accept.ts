@@ -16,6 +16,23 @@ export interface AcceptableEvent {
   readonly idempotencyKey?: string
 }
 
+/** Consecutive numbers of one stream: `[stream, first, count]`. */
+export type Span = [stream: string, first: number, count: number]
+
+/**
+ * Events of one meter, without idempotency keys, in the form in which they are stored: nothing is made of each of them on
+ * its way from the judge to the disk.
+ */
+export interface EventPack {
+  /** The meter's name. */
+  readonly meter: string
+  /** Whose numbers they are, in the order of the lines. */
+  readonly spans: readonly Span[]
+  readonly count: number
+  /** One line `[at,data]` for each event, its data the schema's output. */
+  readonly body: string
+}
+
 /** One request's events after validation. Tenant, account and device come from the verified token. */
 export interface AcceptRequest {
   /** The relay's tenant. */
@@ -27,6 +44,8 @@ export interface AcceptRequest {
   readonly receivedAtMs: number
   readonly streams: readonly StreamReport[]
   readonly events: readonly AcceptableEvent[]
+  /** More of its events. Default: none. */
+  readonly packs?: readonly EventPack[]
   /** Events refused by validation: only counted, once per number. */
   readonly refused: readonly { stream: string; seq: number }[]
   /** The sender's clock, kept with each stream of the request; the newest stays. */

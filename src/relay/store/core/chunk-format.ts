@@ -1,7 +1,5 @@
-import type { AcceptableEvent, StoredEvent } from '../contract.ts'
-
-/** Consecutive numbers of one stream in a chunk: `[stream, first, count]`. */
-export type Span = [stream: string, first: number, count: number]
+import { createPacker, readLine } from '../../event-pack.ts'
+import type { AcceptableEvent, EventPack, Span, StoredEvent } from '../contract.ts'
 
 /** Events of one chunk by position, `until` exclusive. */
 export type Run = [chunk: number, from: number, until: number]
@@ -62,25 +60,20 @@ export function cutByChars(events: readonly ChunkEvent[], maxChars: number): (re
   return lists
 }
 
+/** Whether cutByChars() would leave the pack whole. */
+export function fits({ body, count }: EventPack, maxChars: number): boolean {
+  return body.length + count * EVENT_OVERHEAD_CHARS <= maxChars
+}
+
 /** Its time and the marks around it, and its stream's id, which stands in the spans at most once for each event. */
 const EVENT_OVERHEAD_CHARS = 80
 
 /** The chunk's columns for its events. */
 export function pack(events: readonly ChunkEvent[]): { spans: string; body: string } {
-  const spans: Span[] = []
-  const lines: string[] = []
-  for (const { stream, seq, atMs, data } of events) {
-    const last = spans.at(-1)
-    if (last && last[0] === stream && last[1] + last[2] === seq) last[2]++
-    else spans.push([stream, seq, 1])
-    lines.push(`[${atMs},${oneLine(data)}]`)
-  }
-  return { spans: JSON.stringify(spans), body: lines.join('\n') }
-}
-
-/** JSON text holds line breaks only between its tokens, where a space means the same. */
-function oneLine(json: string): string {
-  return json.includes('\n') ? json.replaceAll('\n', ' ') : json
+  const packer = createPacker()
+  for (const { stream, seq, atMs, data } of events) packer.add(stream, seq, atMs, data)
+  const { spans, body } = packer.done()
+  return { spans: JSON.stringify(spans), body }
 }
 
 /** The chunk's events in the runs, which ascend. */
@@ -89,14 +82,8 @@ export function* placedEvents(row: ChunkRow, runs: readonly Run[]): Generator<Pl
   const { id, meter, tenant, account, device, received_at_ms: receivedAtMs } = row
   for (const { stream, seq, position, count } of pieces(row.spans, runs)) {
     for (let i = 0; i < count; i++) {
-      const line = lines[position + i] as string
-      const comma = line.indexOf(',')
-      const event = {
-        ...{ tenant, account, device, stream, seq: seq + i, meter },
-        atMs: Number(line.slice(1, comma)),
-        data: line.slice(comma + 1, -1),
-        receivedAtMs,
-      }
+      const { atMs, data } = readLine(lines[position + i] as string)
+      const event = { tenant, account, device, stream, seq: seq + i, meter, atMs, data, receivedAtMs }
       yield { event, chunk: id, position: position + i }
     }
   }

@@ -1,5 +1,7 @@
+import type { Range } from '../../../wire/contract.ts'
 import { covers } from '../../../wire/ranges.ts'
-import type { AcceptableEvent, AcceptRequest } from '../contract.ts'
+import { unpacked } from '../../event-pack.ts'
+import type { AcceptableEvent, AcceptRequest, EventPack, Span } from '../contract.ts'
 import { mergeReport, receiveRun, refuseNumber, type StreamState } from './stream-state.ts'
 
 /** What a request makes of the streams that it names, before anything is written. */
@@ -7,6 +9,8 @@ export interface AcceptPlan {
   readonly changes: readonly { readonly before: StreamState; readonly after: StreamState }[]
   /** Events whose number is new, streams in the order in which they are named. */
   readonly fresh: readonly AcceptableEvent[]
+  /** Packs of which every number is new. */
+  readonly packs: readonly EventPack[]
   /** Events that would open one range too many. */
   readonly overCap: readonly AcceptableEvent[]
 }
@@ -27,17 +31,52 @@ export function planAccept(
   load: (stream: string) => StreamState,
   maxRanges: number,
 ): AcceptPlan {
+  return planWhole(request, load, maxRanges) ?? planEvents(unpacked(request), load, maxRanges)
+}
+
+/** The usual request: nothing but packs, all of whose numbers are new. Undefined when it is another. */
+function planWhole(
+  request: AcceptRequest,
+  load: (stream: string) => StreamState,
+  maxRanges: number,
+): AcceptPlan | undefined {
+  const { packs = [] } = request
+  if (packs.length === 0 || request.events.length > 0) return undefined
+  const spans = Map.groupBy(
+    packs.flatMap((pack) => pack.spans),
+    ([stream]) => stream,
+  )
+  const plan = planStreams(request, load, maxRanges, (reported) =>
+    takeRanges(reported, joined(spans.get(reported.stream) ?? []), maxRanges),
+  )
+  return plan && { ...plan, packs }
+}
+
+function planEvents(request: AcceptRequest, load: (stream: string) => StreamState, maxRanges: number): AcceptPlan {
   request.events.forEach(assertStorable)
+  const events = Map.groupBy(request.events, ({ stream }) => stream)
+  const plan = planStreams(request, load, maxRanges, (reported) =>
+    takeEvents(reported, events.get(reported.stream) ?? [], maxRanges),
+  )
+  return { ...(plan as NonNullable<typeof plan>), packs: [] }
+}
+
+/** Plans stream by stream; undefined as soon as `take` gives up. */
+function planStreams(
+  request: AcceptRequest,
+  load: (stream: string) => StreamState,
+  maxRanges: number,
+  take: (reported: StreamState) => Taken | undefined,
+): Omit<AcceptPlan, 'packs'> | undefined {
   const changes: { before: StreamState; after: StreamState }[] = []
   const fresh: AcceptableEvent[] = []
   const overCap: AcceptableEvent[] = []
-  const events = Map.groupBy(request.events, ({ stream }) => stream)
   const refused = Map.groupBy(request.refused, ({ stream }) => stream)
   const reports = Map.groupBy(request.streams, ({ id }) => id)
   for (const stream of streamsOf(request)) {
     const before = load(stream)
-    const reported = (reports.get(stream) ?? []).reduce(mergeReport, before)
-    const taken = takeEvents(reported, events.get(stream) ?? [], maxRanges)
+    const taken = take((reports.get(stream) ?? []).reduce(mergeReport, before))
+    if (taken === undefined) return undefined
     for (const event of taken.fresh) fresh.push(event)
     for (const event of taken.overCap) overCap.push(event)
     const numbers = [...(refused.get(stream) ?? []), ...taken.overCap]
@@ -49,10 +88,11 @@ export function planAccept(
 }
 
 /** All streams that the request names, each once. */
-export function streamsOf({ streams, events, refused }: AcceptRequest): Set<string> {
+export function streamsOf({ streams, events, packs = [], refused }: AcceptRequest): Set<string> {
   return new Set([
     ...streams.map(({ id }) => id),
     ...events.map(({ stream }) => stream),
+    ...packs.flatMap(({ spans }) => spans.map(([stream]) => stream)),
     ...refused.map(({ stream }) => stream),
   ])
 }
@@ -61,6 +101,29 @@ export function streamsOf({ streams, events, refused }: AcceptRequest): Set<stri
 export function rejectOverCap(overCap: readonly AcceptableEvent[], maxRanges: number) {
   const detail = `The stream has ${maxRanges} gaps already: send its missing events first.`
   return overCap.map(({ stream, seq }) => ({ stream, seq, code: 'too_many_gaps', detail }))
+}
+
+/** Spans of one stream as ranges in order. Those that overlap stay apart: the second is then not new. */
+function joined(spans: readonly Span[]): Range[] {
+  const ranges: [number, number][] = []
+  for (const [, first, count] of spans.toSorted((a, b) => a[1] - b[1])) {
+    const last = ranges.at(-1)
+    if (last && last[1] + 1 === first) last[1] += count
+    else ranges.push([first, first + count - 1])
+  }
+  return ranges
+}
+
+/** Undefined when not every number is new and may be taken. */
+function takeRanges(start: StreamState, ranges: readonly Range[], maxRanges: number): Taken | undefined {
+  let state = start
+  for (const [from, to] of ranges) {
+    const received = receiveRun(state, [from, to], maxRanges)
+    const [first] = received?.added ?? []
+    if (!received || first?.[0] !== from || first[1] !== to) return undefined
+    state = received.state
+  }
+  return { state, fresh: [], overCap: [] }
 }
 
 /** In order of their numbers, so that an event is judged after those it may be next to. */

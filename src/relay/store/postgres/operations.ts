@@ -1,4 +1,5 @@
 import { MetertapError } from '../../../wire/errors.ts'
+import { unpacked } from '../../event-pack.ts'
 import type { AcceptRequest, AcceptResult, RevocationSubject } from '../contract.ts'
 import { acceptGroup, keyDayOf } from './accept-group.ts'
 import type { Database } from './database.ts'
@@ -138,7 +139,7 @@ export function createPostgresOperations(options: OperationsOptions): PostgresOp
     assertOpen,
     async accept(request) {
       assertOpen()
-      return run(() => accepts.run(request))
+      return run(() => accepts.run(unpacked(request)))
     },
     async revokedBefore(subject) {
       assertOpen()

@@ -1,4 +1,5 @@
-import type { AcceptableEvent, AcceptRequest, AcceptResult } from '../contract.ts'
+import { eventCount, eventsOf } from '../../event-pack.ts'
+import type { AcceptableEvent, AcceptRequest, AcceptResult, EventPack } from '../contract.ts'
 import { planAccept, rejectOverCap } from '../core/plan-accept.ts'
 import type { Bookkeeping } from './bookkeeping.ts'
 import type { Chunks } from './chunks.ts'
@@ -20,17 +21,33 @@ export interface AcceptParts {
 /** Takes one request into the open transaction. Throws TypeError for an event that no store can hold. */
 export function acceptRequest(request: AcceptRequest, parts: AcceptParts): AcceptResult {
   const { streams, maxRanges } = parts
-  const { changes, fresh, overCap } = planAccept(request, (stream) => streams.load(request, stream), maxRanges)
+  const { changes, fresh, packs, overCap } = planAccept(request, (stream) => streams.load(request, stream), maxRanges)
   // The streams first: what is booked next is booked on their rows.
   streams.save(changes)
   const deduplicated = store(request, fresh, parts)
+  const packed = storePacks(request, packs, parts)
   return {
     received: Object.fromEntries(changes.map(({ after }) => [after.stream, after.held])),
-    stored: fresh.length - deduplicated,
-    duplicates: request.events.length - fresh.length - overCap.length,
+    stored: packed + fresh.length - deduplicated,
+    duplicates: eventCount(request) - packed - fresh.length - overCap.length,
     deduplicated,
     rejected: rejectOverCap(overCap, maxRanges),
   }
+}
+
+/** Stores packs of new events; how many events those are. */
+function storePacks(request: AcceptRequest, packs: readonly EventPack[], parts: AcceptParts): number {
+  const { chunks, heldChunks, hours } = parts
+  let stored = 0
+  for (const pack of packs) {
+    const { meter, count } = pack
+    const owner = { ...request, meter }
+    hours.add(owner, request.receivedAtMs, { received: count })
+    if (request.hold) heldChunks.add(owner, eventsOf(pack))
+    else chunks.addPack(owner, meter, pack)
+    stored += count
+  }
+  return stored
 }
 
 /** Stores new events, but those whose idempotency key is known; how many those are. */

@@ -1,9 +1,12 @@
 import type { Sqlite } from '../../../sqlite/contract.ts'
+import { eventsOf } from '../../event-pack.ts'
+import type { EventPack } from '../contract.ts'
 import {
   type ChunkEvent,
   type ChunkOwner,
   type ChunkRow,
   cutByChars,
+  fits,
   type PlacedEvent,
   pack,
   pieces,
@@ -15,6 +18,8 @@ import type { Credit } from '../core/outcomes.ts'
 export interface Chunks {
   /** Stores events at the end of a lane. */
   add(owner: ChunkOwner, lane: string, events: readonly ChunkEvent[]): void
+  /** The same for a pack. */
+  addPack(owner: ChunkOwner, lane: string, pack: EventPack): void
   /** The lane's oldest events that no delivery was cut from, up to maxEvents and a fixed sum of bytes, at least one. */
   next(lane: string, maxEvents: number): PlacedEvent[]
   /** Moves the lane's cursor behind `last`. */
@@ -49,6 +54,19 @@ export function createChunks(db: Sqlite, maxChunkChars: number): Chunks {
   const reduce = db.prepare('UPDATE chunks SET unsettled = unsettled - ? WHERE id = ?')
   const remove = db.prepare('DELETE FROM chunks WHERE id = ?')
 
+  function write(
+    { tenant, account, device, receivedAtMs, meter }: ChunkOwner,
+    lane: string,
+    { count, spans, body }: { count: number; spans: string; body: string },
+  ): void {
+    insert.run(lane, meter, tenant, account, device, receivedAtMs, count, count, spans, body)
+  }
+
+  function add(owner: ChunkOwner, lane: string, events: readonly ChunkEvent[]): void {
+    addLane.run(lane, events.length)
+    for (const list of cutByChars(events, maxChunkChars)) write(owner, lane, { count: list.length, ...pack(list) })
+  }
+
   function next(lane: string, maxEvents: number): PlacedEvent[] {
     const start = cursor.get(lane) as { chunk: number; position: number } | undefined
     const found: PlacedEvent[] = []
@@ -82,12 +100,11 @@ export function createChunks(db: Sqlite, maxChunkChars: number): Chunks {
   }
 
   return {
-    add({ tenant, account, device, receivedAtMs, meter }, lane, events) {
-      addLane.run(lane, events.length)
-      for (const list of cutByChars(events, maxChunkChars)) {
-        const { spans, body } = pack(list)
-        insert.run(lane, meter, tenant, account, device, receivedAtMs, list.length, list.length, spans, body)
-      }
+    add,
+    addPack(owner, lane, pack) {
+      if (!fits(pack, maxChunkChars)) return add(owner, lane, eventsOf(pack))
+      addLane.run(lane, pack.count)
+      write(owner, lane, { count: pack.count, spans: JSON.stringify(pack.spans), body: pack.body })
     },
     next,
     advance(lane, taken, { chunk, position }) {
