@@ -1,4 +1,5 @@
 import { eventId } from '../../src/meter/contract.ts'
+import { createPacker } from '../../src/relay/event-pack.ts'
 import type {
   AcceptableEvent,
   AcceptRequest,
@@ -41,6 +42,20 @@ export function request(list: readonly AcceptableEvent[], parts: Partial<AcceptR
   const streams = [...recorded].map(([id, count]) => ({ id, recorded: count, dropped: {} }))
   const who = { tenant: 'default', account: 'acme', device: 'd1', receivedAtMs: 1_700_000_100_000 }
   return { ...who, streams, events: list, refused: [], ...parts }
+}
+
+/** The same request with its events in packs, but those that have a key. */
+export function packed({ events: list, ...rest }: AcceptRequest): AcceptRequest {
+  const byMeter = Map.groupBy(
+    list.filter(({ idempotencyKey }) => idempotencyKey === undefined),
+    ({ meter }) => meter,
+  )
+  const packs = [...byMeter].map(([meter, some]) => {
+    const packer = createPacker()
+    for (const { stream, seq, atMs, data } of some) packer.add(stream, seq, atMs, data)
+    return { meter, ...packer.done() }
+  })
+  return { ...rest, events: list.filter(({ idempotencyKey }) => idempotencyKey !== undefined), packs }
 }
 
 /** Builds a body that can be read back: JSON lines of ids. */

@@ -7,6 +7,7 @@ import {
   event,
   events,
   idsOf,
+  packed,
   request,
   type StoreHome,
   streamId,
@@ -29,6 +30,7 @@ const batch = fc.record({
     { maxLength: 4 },
   ),
   hold: fc.boolean(),
+  isPacked: fc.boolean(),
   refused: fc.array(fc.record({ stream: fc.nat(2), seq: fc.nat(40) }), { maxLength: 4 }),
 })
 const deliver = fc.record({
@@ -70,7 +72,7 @@ const LATE_MS = 1_000
 
 async function runBatch(
   store: RelayStore,
-  { account, segments, refused, hold }: Extract<Step, { kind: 'batch' }>,
+  { account, segments, refused, hold, isPacked }: Extract<Step, { kind: 'batch' }>,
   story: Story,
 ) {
   // Streams differ between accounts, so that an id tells the account too.
@@ -81,9 +83,9 @@ async function runBatch(
       ...(key === undefined ? {} : { idempotencyKey: `key ${key}` }),
     }),
   )
-  const result = await store.accept(
-    request(list, { account, hold, refused: refused.map(({ stream, seq }) => ({ stream: id(stream), seq })) }),
-  )
+  const numbers = refused.map(({ stream, seq }) => ({ stream: id(stream), seq }))
+  const whole = request(list, { account, hold, refused: numbers })
+  const result = await store.accept(isPacked ? packed(whole) : whole)
   expect(result.stored + result.duplicates + result.deduplicated).toBe(list.length)
   story.deduplicated += result.deduplicated
   for (const { stream, seq } of list) {

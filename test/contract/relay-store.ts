@@ -5,6 +5,7 @@ import { describeDesk } from './relay-store-desk.ts'
 import { describeDoubt } from './relay-store-doubt.ts'
 import { describeKeys } from './relay-store-keys.ts'
 import { drain, event, events, ids, request, S1, S2, type StoreHome, sumLedger, take } from './relay-store-kit.ts'
+import { describePacks } from './relay-store-packs.ts'
 import { describeProperties } from './relay-store-properties.ts'
 
 /** What every RelayStore promises. `makeHome` gives a fresh, empty place; `runs` is how many invented histories it lives. */
@@ -275,6 +276,7 @@ export function describeRelayStore(name: string, makeHome: () => Promise<StoreHo
     })
 
     const current = (): RelayStore => store
+    describePacks(() => home)
     describeKeys(() => home, current, reopen)
     describeDeliveries(current, reopen)
     describeDoubt(current, reopen)
