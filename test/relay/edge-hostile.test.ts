@@ -240,9 +240,13 @@ describe('the operator at the edge', () => {
     expect(lanes.find(({ lane }) => lane === 'calls')).toMatchObject({ paused: { reason: 'maintenance' } })
     expect(await (await ask('/v1/lanes/calls/resume', {})).json()).toEqual({ lane: 'calls', wasPaused: true })
     expect(await (await ask('/metrics')).text()).toMatch(/metertap_ledger_events\{state="received"\} \d+/)
-    for (const path of ['/v1/reconcile', '/v1/backup']) {
-      expect((await readProblem(await ask(path, {}))).status).toBe(409)
-    }
+    const { status, detail } = await readProblem(await ask('/v1/backup', {}))
+    expect(status).toBe(409)
+    expect(detail).toContain('point-in-time recovery')
+    // The upstream is not there, and the report says so.
+    expect(await (await ask('/v1/reconcile', {})).json()).toMatchObject({
+      report: { meters: [{ meter: 'calls', failure: expect.stringContaining('no answer') }, { meter: 'loose' }] },
+    })
   })
 
   test('replaces the signing keys: all tokens so far end within seconds', async () => {

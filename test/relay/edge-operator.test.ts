@@ -168,11 +168,19 @@ describe('the operator’s API of the edge relay, over all its shards', () => {
     expect(await both('/v1/lanes/other/pause', post({ reason: 'x' }))).toMatchObject({ status: 404 })
     expect(await both('/v1/lanes/calls/pause', post({ reason: 'month end' }))).toMatchObject({ status: 200 })
     const more = makeTraffic({ accounts: ACCOUNTS, batches: 1 })
+    const metric = async (side: Side, name: string) => {
+      const { text } = (await askOperator(side, '/metrics')).body
+      return Number(new RegExp(`^metertap_${name} (.*)$`, 'm').exec(String(text))?.[1])
+    }
     await Promise.all(sides.map(({ relay }) => sendTraffic(relay, more)))
     const { body } = await both('/v1/backlog')
     expect(body.lanes).toMatchObject([{ lane: 'calls', paused: { reason: 'month end' } }])
     const [lane] = body.lanes as [{ waiting: number; inDelivery: number }]
     expect(lane.waiting + lane.inDelivery).toBeGreaterThan(100)
+    for (const side of sides) {
+      expect(await metric(side, 'backlog_oldest_seconds{lane="calls"}')).toBeGreaterThan(0)
+    }
+    expect(await metric(sides[1], 'lane_state{lane="calls",state="paused"}')).toBe(1)
     expect(await both('/v1/lanes/calls/resume', post({}))).toMatchObject({ body: { wasPaused: true } })
     expect(await both('/v1/lanes/calls/resume', post({}))).toMatchObject({ body: { wasPaused: false } })
     await Promise.all(sides.map(({ relay }) => settled(relay)))

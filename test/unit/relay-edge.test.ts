@@ -120,6 +120,24 @@ test('a shard that cannot take it now says so as the relay does, and one that fa
   }
 })
 
+test('while the keys are away nothing is taken, with Retry-After; then all goes on under the same tokens', async () => {
+  const whole = openMemoryKeys()
+  let isGone = false
+  const keys = {
+    ...whole,
+    revocations: (version: number) => (isGone ? Promise.reject(new Error('gone')) : whole.revocations(version)),
+  }
+  const apps = await open(keys)
+  const token = await tokenOf(apps, 'acme')
+  nowMs += 10_000
+  isGone = true
+  const refused = await post(apps, '/v1/events', batch(0), token)
+  expect(refused.headers.get('retry-after')).not.toBeNull()
+  expect(await readProblem(refused)).toMatchObject({ status: 503, code: 'unavailable' })
+  isGone = false
+  await readAnswer(await post(apps, '/v1/events', batch(0), token))
+})
+
 test('a token of one isolate is good in another, and a revocation reaches it within seconds', async () => {
   const keys = openMemoryKeys()
   const [here, there] = [await open(keys), await open(keys)]

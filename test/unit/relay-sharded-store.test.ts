@@ -21,11 +21,12 @@ const ACCOUNTS = ['acme', 'globex', 'initech', 'umbrella', 'hooli', 'stark', 'wa
 let folder: string
 let stores: RelayStore[]
 let store: ShardedStore
+const asked: string[] = []
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'metertap-sharded-'))
   stores = Array.from({ length: SHARDS }, (_, i) => openSqliteStore({ path: join(folder, `${i}.db`), clock: () => 42 }))
   const keys = openMemoryKeys()
-  const shards = stores.map((of) => shardOver(of))
+  const shards = stores.map((of) => shardOver(of, (name) => asked.push(name)))
   const revocations = createRevocationCache(keys, () => 0)
   store = createShardedStore({ tenant: 'default', shards, keys, revocations })
 })
@@ -91,6 +92,20 @@ describe('one store over many shards', () => {
     expect(await store.replayDeadLetters([first.id, third.id])).toHaveLength(2)
     expect(await store.deleteDeadLetters([second.id, first.id])).toBe(1)
     expect(await store.totals()).toMatchObject({ dead: TOTAL - 3, discarded: 1 })
+  })
+
+  test('exports dead letters shard after shard: a page is one question, however many shards', async () => {
+    await fill()
+    await buryAll()
+    asked.length = 0
+    const ids: number[] = []
+    for await (const page of { [Symbol.asyncIterator]: () => store.pagesOfDeadLetters({}, 5) }) {
+      expect(page.length).toBeLessThanOrEqual(5)
+      ids.push(...page.map(({ id }) => id))
+    }
+    expect(ids.toSorted((a, b) => b - a)).toEqual((await store.deadLetters({ limit: 1_000 })).map(({ id }) => id))
+    const pages = asked.filter((name) => name === 'deadLetters').length - SHARDS
+    expect(pages).toBeLessThanOrEqual(Math.ceil(TOTAL / 5) + SHARDS)
   })
 
   test('pauses and resumes a lane everywhere; releases what one account has on hold', async () => {

@@ -102,6 +102,33 @@ test('a cron trigger reconciles each meter in its turn, and a gate that is gone 
   expect(errors.join()).toContain('begun with 2 shards')
 })
 
+test('an isolate that cannot reach the keys says that it is for now, and works when it can', async () => {
+  const room = roomOf((storage) => createKeys(storage, () => Date.now()))
+  let isGone = true
+  const keys = {
+    ...namespace,
+    get: () => ({
+      fixShards: (count: number) => (isGone ? Promise.reject(new Error('gone')) : room.fixShards(count)),
+      readSecret: room.readSecret,
+      keepSecret: room.keepSecret,
+      swapSecret: room.swapSecret,
+    }),
+  }
+  const { worker } = defineRelayWorker(options)
+  const env = { ...secrets, ...objects, USAGE_KEYS: keys }
+  const live = async (): Promise<Response> => {
+    const context = createExecutionContext()
+    const response = await worker.fetch(new Request('https://usage.example.com/livez'), env, context)
+    await waitOnExecutionContext(context)
+    return response
+  }
+  const away = await live()
+  expect(away.headers.get('retry-after')).not.toBeNull()
+  expect(await away.json()).toMatchObject({ status: 503, code: 'unavailable' })
+  isGone = false
+  expect((await live()).status).toBe(200)
+})
+
 describe('a Worker that is not set up right', () => {
   test.each(['USAGE_SHARD', 'USAGE_KEYS', 'USAGE_GATE'])(
     'says that the binding %s is missing, and how to add it',

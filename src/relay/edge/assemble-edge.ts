@@ -44,6 +44,8 @@ export interface EdgeApps {
   readonly adminApp: Hono<RelayEnv>
 }
 
+const NO_BACKUP =
+  'Durable Objects have point-in-time recovery: see "Recovery at the edge" in docs/deploying-the-relay.md.'
 const DAY_MS = 86_400_000
 /** A Worker's own figures are Cloudflare's business; those of the ledger are rendered when asked for. */
 const SILENT: Instruments = {
@@ -106,8 +108,8 @@ export async function assembleEdge(deps: EdgeDeps): Promise<EdgeApps> {
       ? createBareApp(reporting, 'Give the relay an admin key first: the secret METERTAP_ADMIN_KEY.')
       : createAdminApp({
           ...{ ...reporting, store, forwarder, keys, tenant, meters, limits, inflate },
-          ...{ adminKey: admin.key, reconciler, backup: undefined, version: EDGE_VERSION },
-          metrics: createEdgeMetrics({ store, shards }),
+          ...{ adminKey: admin.key, reconciler, backup: undefined, noBackupAdvice: NO_BACKUP, version: EDGE_VERSION },
+          metrics: createEdgeMetrics({ store, shards, clock }),
         })
   if (admin === undefined || deps.loadConsole === undefined) return { app, adminApp }
   const parts = { ...reporting, limits, inflate, uuid, adminKey: admin.key, api: adminApp, loadFiles: deps.loadConsole }

@@ -1,6 +1,7 @@
 import { DurableObject } from 'cloudflare:workers'
+import { MetertapError } from '../../wire/errors.ts'
 import { describeError } from '../describe-error.ts'
-import { HttpProblem, problemResponse } from '../problem.ts'
+import { HttpProblem, problemResponse, unavailable } from '../problem.ts'
 import type { AcceptRequest, ImportFailure, RelayStore, Revocation } from '../store/contract.ts'
 import { assembleEdge, type EdgeApps } from './assemble-edge.ts'
 import { findGate, findKeys, findShards } from './bindings.ts'
@@ -223,7 +224,9 @@ export function defineRelayWorker(options: RelayWorkerOptions | ((env: object) =
       return await adminApp.fetch(new Request(url, request), {})
     } catch (error) {
       log('error', 'relay_failed', { error: describeError(error) })
-      return problemResponse(new HttpProblem('internal', "The relay is not set up right: its Worker's log says why."))
+      const isWrong = error instanceof MetertapError && error.code === 'bad_option'
+      const wrong = new HttpProblem('internal', "The relay is not set up right: its Worker's log says why.")
+      return problemResponse(isWrong ? wrong : unavailable('The relay cannot reach its objects now: send it again.'))
     }
   }
   return { worker, UsageShard, UsageKeys, UsageGate }

@@ -7,7 +7,9 @@ const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 export function createEdgeMetrics({
   store,
   shards,
+  clock,
 }: {
+  readonly clock: () => number
   readonly store: Pick<ShardedStore, 'totals' | 'backlog'>
   readonly shards: readonly ShardFace[]
 }): { render(): Promise<{ readonly text: string; readonly contentType: string }> } {
@@ -24,10 +26,16 @@ export function createEdgeMetrics({
         [`{lane="${lane}",state="in_delivery"}`, inDelivery] as const,
         [`{lane="${lane}",state="parked"}`, parked] as const,
       ])
+      const ages = lanes.flatMap(({ lane, oldestReceivedAtMs: sinceMs }) =>
+        sinceMs === undefined ? [] : [[`{lane="${lane}"}`, Math.max(0, clock() - sinceMs) / 1_000] as const],
+      )
+      const pauses = lanes.map(({ lane, paused }) => [`{lane="${lane}",state="paused"}`, paused ? 1 : 0] as const)
       const text = [
         gauge('ledger_streams', 'Streams in the ledger.', [['', streams]]),
         gauge('ledger_events', 'Numbers of all streams, by where they are.', ledger),
         gauge('backlog_events', 'Stored events not yet accepted upstream.', backlog),
+        gauge('backlog_oldest_seconds', 'How long the oldest event on its way has waited.', ages),
+        gauge('lane_state', '1 while the operator has paused the lane.', pauses),
         gauge(
           'shard_bytes',
           'Size of each shard.',

@@ -1,5 +1,6 @@
+import { type PagedLetters, pagesOf } from '../http/dead-letter-routes.ts'
 import { HttpProblem } from '../problem.ts'
-import type { AcceptResult, LedgerTotals, RelayDeadLetter, RelayStore } from '../store/contract.ts'
+import type { AcceptResult, DeadLetterFilter, LedgerTotals, RelayDeadLetter, RelayStore } from '../store/contract.ts'
 import type { KeysFace, Refusal, ShardFace, ShardQuestion } from './contract.ts'
 import { createLetterIds } from './letter-ids.ts'
 import { mergeBacklogs } from './merge-backlogs.ts'
@@ -10,7 +11,8 @@ import { shardOf } from './shard-of.ts'
 export type ShardedStore = Pick<
   RelayStore,
   'accept' | 'secret' | 'swapSecret' | 'revoke' | 'revokedBefore' | 'revocations' | ShardQuestion
->
+> &
+  PagedLetters
 
 export interface ShardedStoreDeps {
   readonly tenant: string
@@ -44,6 +46,17 @@ export function createShardedStore({ tenant, shards, keys, revocations }: Sharde
   function byShard<T>(ids: readonly number[], job: (shard: number, local: number[]) => Promise<T>): Promise<T[]> {
     const groups = Map.groupBy(ids, letters.shardOf)
     return Promise.all([...groups].map(([shard, list]) => job(shard, list.map(letters.toLocal))))
+  }
+
+  /** Those of one shard, under the numbers that they have to the operator. */
+  async function lettersOf(number: number, { id, before, ...filter }: DeadLetterFilter): Promise<RelayDeadLetter[]> {
+    const own = {
+      ...filter,
+      ...(id === undefined ? {} : { id: letters.toLocal(id) }),
+      ...(before === undefined ? {} : { before: letters.firstNotBefore(before, number) }),
+    }
+    const rows = await at(number).ask('deadLetters', [own])
+    return rows.map((row) => ({ ...row, id: letters.toGlobal(row.id, number) }))
   }
 
   return {
@@ -83,21 +96,16 @@ export function createShardedStore({ tenant, shards, keys, revocations }: Sharde
       const rows = (await everywhere(meant(filter), 'ledgerByHour', filter)).flat()
       return rows.toSorted(byKeys((row) => [row.hourMs, row.account, row.meter])).slice(0, filter.limit ?? DEFAULT_ROWS)
     },
-    async deadLetters({ id, before, ...filter } = {}) {
-      const limit = filter.limit ?? DEFAULT_LIMIT
-      const found = await Promise.all(
-        shards.map(async (shard, number): Promise<RelayDeadLetter[]> => {
-          if (id !== undefined && letters.shardOf(id) !== number) return []
-          const own = {
-            ...filter,
-            ...(id === undefined ? {} : { id: letters.toLocal(id) }),
-            ...(before === undefined ? {} : { before: letters.firstNotBefore(before, number) }),
-          }
-          const rows = await shard.ask('deadLetters', [own])
-          return rows.map((row) => ({ ...row, id: letters.toGlobal(row.id, number) }))
-        }),
-      )
+    async deadLetters(filter = {}) {
+      const { id, limit = DEFAULT_LIMIT } = filter
+      const asked = id === undefined ? [...shards.keys()] : [letters.shardOf(id)]
+      const found = await Promise.all(asked.map((number) => lettersOf(number, filter)))
       return newest(found.flat(), (letter) => letter.id).slice(0, limit)
+    },
+    async *pagesOfDeadLetters(filter, pageLimit) {
+      for (const number of shards.keys()) {
+        yield* pagesOf({ deadLetters: (of = {}) => lettersOf(number, of) }, filter, pageLimit)
+      }
     },
     editDeadLetter: (id, data) => at(letters.shardOf(id)).ask('editDeadLetter', [letters.toLocal(id), data]),
     async replayDeadLetters(selection) {

@@ -11,12 +11,18 @@ import { type AdminDesk, parseLimit, parseWhole } from './admin-desk.ts'
 import type { RelayEnv } from './env.ts'
 
 export interface DeadLetterDeps {
-  readonly store: Pick<RelayStore, 'deadLetters' | 'editDeadLetter' | 'replayDeadLetters' | 'deleteDeadLetters'>
+  readonly store: Pick<RelayStore, 'deadLetters' | 'editDeadLetter' | 'replayDeadLetters' | 'deleteDeadLetters'> &
+    Partial<PagedLetters>
   readonly forwarder: Pick<ForwarderDesk, 'wake'>
   readonly meters: ReadonlyMap<string, Meter>
   readonly limits: RelayLimits
   readonly clock: () => number
   readonly desk: AdminDesk
+}
+
+/** A store of many parts, where a page of all costs a question to each: it goes through them one after the other. */
+export interface PagedLetters {
+  pagesOfDeadLetters(filter: DeadLetterFilter, pageLimit: number): AsyncIterator<readonly RelayDeadLetter[]>
 }
 
 const EXPORT_PAGE = 500
@@ -46,13 +52,12 @@ export function createDeadLetterRoutes({
       return c.json({ serverTime: clock(), deadLetters: deadLetters.map(shown) })
     }
     // The first page before the status: a store that fails is a 503, not half an export.
-    let page = await ask(() => store.deadLetters({ ...filter, limit: EXPORT_PAGE }))
+    const pages = store.pagesOfDeadLetters?.(filter, EXPORT_PAGE) ?? pagesOf(store, filter, EXPORT_PAGE)
+    let page = await ask(() => pages.next())
     c.header('Content-Type', 'application/x-ndjson')
     return stream(c, async (out) => {
-      while (page.length > 0 && !out.aborted) {
-        await out.write(page.map((letter) => `${JSON.stringify(shown(letter))}\n`).join(''))
-        const before = (page.at(-1) as RelayDeadLetter).id
-        page = await store.deadLetters({ ...filter, before, limit: EXPORT_PAGE })
+      for (; page.done !== true && !out.aborted; page = await pages.next()) {
+        await out.write(page.value.map((letter) => `${JSON.stringify(shown(letter))}\n`).join(''))
       }
     })
   })
@@ -87,6 +92,21 @@ export function createDeadLetterRoutes({
     return c.json({ deleted: await ask(() => store.deleteDeadLetters(ids)) })
   })
   return routes
+}
+
+/** Page after page, the newest letters first, until there are no more. */
+export async function* pagesOf(
+  store: Pick<RelayStore, 'deadLetters'>,
+  filter: DeadLetterFilter,
+  limit: number,
+): AsyncGenerator<readonly RelayDeadLetter[]> {
+  let { before } = filter
+  for (;;) {
+    const page = await store.deadLetters({ ...filter, ...(before === undefined ? {} : { before }), limit })
+    if (page.length > 0) yield page
+    if (page.length < limit) return
+    before = (page.at(-1) as RelayDeadLetter).id
+  }
 }
 
 /** Data as JSON, not as text of JSON. */

@@ -26,6 +26,8 @@ export interface OperationDeps {
   readonly tenant: string
   /** Writes a backup of that name; undefined where the operator has named no place for them. */
   readonly backup: ((file: string) => Promise<void>) | undefined
+  /** What to do instead where there is no `backup`. Default: how to name a place. */
+  readonly noBackupAdvice?: string
   readonly clock: () => number
   readonly desk: AdminDesk
 }
@@ -35,6 +37,8 @@ const pause = z.strictObject({ reason: text })
 const reconcile = z.strictObject({ sinceMs: z.optional(z.int().check(z.nonnegative())) })
 const release = z.strictObject({ account: text })
 const verdict = z.strictObject({ verdict: z.enum(['accepted', 'resend', 'bury']) })
+
+const NO_FOLDER = 'Set admin.backupFolder first, or run: metertap relay backup FILE.'
 
 /** What an operator does with lanes, events on hold, parked deliveries and the store itself. */
 export function createOperationRoutes(deps: OperationDeps): Hono<RelayEnv> {
@@ -111,7 +115,7 @@ export function createOperationRoutes(deps: OperationDeps): Hono<RelayEnv> {
 
   routes.post('/v1/backup', async (c) => {
     if (backup === undefined) {
-      throw new HttpProblem('conflict', 'Set admin.backupFolder first, or run: metertap relay backup FILE.')
+      throw new HttpProblem('conflict', deps.noBackupAdvice ?? NO_FOLDER)
     }
     // The name is the relay's own: nobody chooses a path over the network.
     const file = `relay-${new Date(clock()).toISOString().replaceAll(/[:.]/g, '-')}.db`
