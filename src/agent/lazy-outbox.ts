@@ -69,6 +69,7 @@ export function lazyOutbox({ home, loader, rest, onDegraded, onRecovered }: Lazy
     ...(Object.fromEntries(calls) as Pick<Outbox, Late>),
     durability: 'process',
     append,
+    putAside: (group) => (hard ? hard.putAside(group) : group),
     close: () => (hard ? hard.outbox : home).close(),
   }
 }

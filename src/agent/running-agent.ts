@@ -60,6 +60,8 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
   #dead: DeadLetters | undefined
   #room: Room | undefined
   readonly #spill: Spill
+  /** The page may be gone soon. */
+  #isAway = false
   readonly #opened: Promise<O>
   readonly #stopSpilling: () => void
   #outbox: O | undefined
@@ -87,7 +89,11 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
       head: () => intake.head(),
       emit: this.#emit.bind(this),
       onAway: (isFinal) => this.#leave(isFinal),
-      onBack: () => intake.wake(),
+      onBack: () => {
+        this.#isAway = false
+        this.#putAside()
+        intake.wake()
+      },
       onPurged: () => intake.forget(),
     })
     this.#spill = new Spill(runtime.storage, settings.outbox)
@@ -125,6 +131,7 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
     this.#intake.forget()
     const { inFlight } = this.#counters
     const events = await outbox.purge({ reason: 'purged', accountTag })
+    this.#arrived()
     const deadLetters = await letters.delete()
     this.#sender.purged()
     return { events, inFlight, deadLetters, accountTag, atMs: this.#runtime.now() }
@@ -198,6 +205,7 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
         this.#emit('degraded', { code, detail: message })
       },
       onRecovered: () => {
+        this.#arrived()
         this.#durability = this.#outbox?.durability
         this.#sender.setAlone(false)
         this.#emit('recovered', {})
@@ -222,13 +230,20 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
    */
   #leave(isFinal: boolean): Promise<void> {
     const stored = isFinal ? this.#intake.storeAll() : this.#intake.store()
-    this.#spill.keep(this.#intake.unstored())
+    this.#isAway = true
+    this.#putAside()
     return stored
+  }
+
+  /** What is held in memory is only written down in a page that may go: that takes time, and room of the site's. */
+  #putAside(): void {
+    const underWay = this.#intake.unstored()
+    this.#spill.keep((this.#isAway && this.#outbox?.putAside?.(underWay)) || underWay)
   }
 
   /** A group's fate is known: what was put aside of it must not come back. */
   #arrived(): void {
-    if (this.#spill.isKept) this.#spill.keep(this.#intake.unstored())
+    if (this.#spill.isKept) this.#putAside()
   }
 
   async #restore(outbox: O): Promise<void> {

@@ -1,4 +1,4 @@
-import type { AppendGroup, Outbox, RecordingOutbox } from '../outbox/contract.ts'
+import type { Outbox, PutAside, RecordingOutbox } from '../outbox/contract.ts'
 import { type SpillStorage, spillPrefix } from './spill.ts'
 
 const SPOILT =
@@ -11,7 +11,7 @@ export interface Restored {
 }
 
 /** Only an outbox that pages share can restore. */
-export type RestoringOutbox = Pick<RecordingOutbox, 'durability'> & Partial<Pick<Outbox, 'restore'>>
+export type RestoringOutbox = Pick<RecordingOutbox, 'durability'> & Partial<Pick<Outbox, 'restore' | 'settle'>>
 
 /**
  * Puts what other pages left behind into the outbox; what cannot be read is removed and counted. Rejects when something
@@ -34,8 +34,10 @@ export async function restoreSpill(
     if (text === null) continue
     try {
       const group = read(text, key, prefix)
-      if (group) events += await outbox.restore(group)
-      else unreadable++
+      if (group) {
+        events += await outbox.restore(group)
+        if (group.settlement) await outbox.settle?.(group.settlement)
+      } else unreadable++
     } catch (error) {
       if ((error as { code?: unknown }).code === 'internal') unreadable++
       else {
@@ -60,11 +62,13 @@ function keysOf(storage: SpillStorage, prefix: string): string[] {
 }
 
 /** Undefined for what is no group. */
-function read(text: string, key: string, prefix: string): AppendGroup | undefined {
+function read(text: string, key: string, prefix: string): PutAside | undefined {
   try {
-    const group = JSON.parse(text) as AppendGroup
+    const group = JSON.parse(text) as PutAside
     const isWhole = typeof group.head.recorded === 'number' && prefix + group.head.stream === key
-    return isWhole && Array.isArray(group.segments) ? group : undefined
+    const { segments, settlement } = group
+    const isSettled = settlement === undefined || Array.isArray(settlement.claim.segments)
+    return isWhole && isSettled && Array.isArray(segments) ? group : undefined
   } catch {
     return undefined
   }

@@ -1,4 +1,4 @@
-import type { AppendGroup } from '../outbox/contract.ts'
+import type { PutAside } from '../outbox/contract.ts'
 
 /** The part of localStorage that is needed. */
 export type SpillStorage = Pick<Storage, 'length' | 'key' | 'getItem' | 'setItem' | 'removeItem'>
@@ -23,7 +23,7 @@ export class Spill {
   }
 
   /** Keeps the group, replacing the earlier one; undefined takes that back. In vain where storage is full or forbidden. */
-  keep(group: AppendGroup | undefined): void {
+  keep(group: PutAside | undefined): void {
     try {
       if (group) {
         this.#key = this.#prefix + group.head.stream

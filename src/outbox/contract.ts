@@ -2,11 +2,13 @@ import type { AppendGroup, Durability, OpenRollup } from './contract/append.ts'
 import type { Claim, ClaimOptions, DeadLetter, Settled, Settlement } from './contract/claim.ts'
 import type { DropOptions, PurgeOptions } from './contract/drop.ts'
 import type { OutboxTotals, Quarantined, StreamSummary } from './contract/overview.ts'
+import type { PutAside } from './contract/put-aside.ts'
 
 export type * from './contract/append.ts'
 export type * from './contract/claim.ts'
 export type * from './contract/drop.ts'
 export type * from './contract/overview.ts'
+export type * from './contract/put-aside.ts'
 
 /**
  * What an agent that records needs of an outbox; whoever holds the outbox may be somebody else, and sends it. All that
@@ -17,6 +19,11 @@ export interface RecordingOutbox {
   readonly durability: Durability
   /** Stores the group in one transaction and resolves with what it survives, once that is true. */
   append(group: AppendGroup): Promise<Durability>
+  /**
+   * What a page that goes has to put aside beside what is under way: what could not be stored and is held in memory.
+   * Synchronous. Absent where nothing is held.
+   */
+  putAside?(underWay: AppendGroup | undefined): PutAside | undefined
   /**
    * Drops every waiting event, hidden ones and open roll-ups too (of one account tag, or of all), counts the loss under
    * `reason` in the streams' reports, and resolves with how many events it was. A number that was purged is gone: the

@@ -6,10 +6,12 @@ import { restoreSpill } from '../../src/agent/spill-restore.ts'
 import { defineMeter } from '../../src/meter/define-meter.ts'
 import type { Outbox } from '../../src/outbox/contract.ts'
 import { createMemoryOutbox } from '../../src/outbox/memory/open.ts'
+import { resilientOutbox } from '../../src/outbox/resilient/open.ts'
 import { MetertapError } from '../../src/wire/errors.ts'
 import { calls, streamOf } from '../support/agent-world.ts'
 import { deferred, fakeClock, settle } from '../support/fake-clock.ts'
 import { fakeRuntime } from '../support/fake-runtime.ts'
+import { type FaultyOutbox, faultyOutbox } from '../support/faulty-outbox.ts'
 import { outboxDouble } from '../support/outbox-double.ts'
 import { TinyRelay } from '../support/tiny-relay.ts'
 
@@ -38,13 +40,14 @@ function durable(outbox: Outbox): Outbox {
   return { ...outbox, durability: 'process' }
 }
 
+const texts = defineMeter('texts', z.object({ text: z.string() }))
 const tokens = defineMeter('tokens', z.object({ n: z.number() }), { aggregate: { windowMs: 3_600_000, sum: ['n'] } })
 
 function page(storage: Storage | undefined, opening: Promise<Outbox>, stream: number) {
   const clock = fakeClock()
   const relay = new TinyRelay()
   const runtime = { ...fakeRuntime({ clock, fetch: relay.fetch, newStreamId: () => streamOf(stream) }), storage }
-  const options = { relay: 'https://relay.test', token: () => 'token', meters: [calls, tokens] }
+  const options = { relay: 'https://relay.test', token: () => 'token', meters: [calls, tokens, texts] }
   const agent = startAgent(options, { runtime, openOutbox: () => opening })
   return { agent, runtime, relay, clock }
 }
@@ -262,6 +265,157 @@ describe('a page that goes while its events are being stored', () => {
     await nextPage(storage, { ...outbox, restore: full })
     expect(storage.length).toBe(1)
     expect((await nextPage(storage, outbox)).relay.ids).toEqual([`${streamOf(1)}-0`])
+  })
+})
+
+describe('a page that goes while its outbox is full', () => {
+  const full = (method: keyof Outbox) => (method === 'append' || method === 'restore' ? 'full' : 'ok')
+
+  /** A page whose events are held in memory, over an outbox that outlives it. */
+  async function fullPage(storage: Storage) {
+    const home = durable(createMemoryOutbox({ random: () => 'device' }))
+    const primary: FaultyOutbox = faultyOutbox({ ...home, close: async () => {} })
+    const opened = page(storage, Promise.resolve(resilient(primary)), 1)
+    await settle()
+    primary.plan = full
+    return { ...opened, primary }
+  }
+
+  function resilient(primary: Outbox): Outbox {
+    return resilientOutbox({ primary, onDegraded: () => {}, onRecovered: () => {} })
+  }
+
+  /** The next page, over the same home. */
+  async function nextPage(storage: Storage, primary: FaultyOutbox) {
+    const next = page(storage, Promise.resolve(resilient(primary)), 2)
+    await settle()
+    await next.agent.flush()
+    return next
+  }
+
+  test.each(['hidden', 'pagehide', 'freeze'] as const)('(%s) leaves what is held for the next one', async (moment) => {
+    const storage = new FakeStorage()
+    const { agent, runtime, relay, primary } = await fullPage(storage)
+    relay.accepts = () => false
+    for (let n = 0; n < 3; n++) expect(await agent.record(calls, { n }).durable).toBe('memory')
+    agent.record(calls, { n: 3 })
+    expect(storage.length).toBe(0)
+    runtime.tell(moment)
+    await settle()
+    expect(storage.length).toBe(1)
+    primary.plan = () => 'ok'
+    const next = await nextPage(storage, primary)
+    expect(next.relay.ids).toEqual([0, 1, 2, 3].map((seq) => `${streamOf(1)}-${seq}`))
+    expect(storage.length).toBe(0)
+    expect(await next.agent.streams()).toMatchObject([{ stream: streamOf(1), recorded: 4, settled: 4 }])
+  })
+
+  test('of what was sent from memory leaves the news alone: it is not sent again, and the counts are right', async () => {
+    const storage = new FakeStorage()
+    const { agent, runtime, relay, primary } = await fullPage(storage)
+    relay.rejects = (event) => {
+      const [, , { n }] = event as [string, number, { n: number }]
+      return n === 1 ? { code: 'too_old', detail: 'No.' } : undefined
+    }
+    for (let n = 0; n < 3; n++) agent.record(calls, { n })
+    await settle()
+    await agent.flush()
+    expect(relay.ids).toEqual([0, 2].map((seq) => `${streamOf(1)}-${seq}`))
+    agent.pause('test')
+    for (let n = 3; n < 5; n++) agent.record(calls, { n })
+    await settle()
+    runtime.tell('pagehide')
+    primary.plan = () => 'ok'
+    const next = await nextPage(storage, primary)
+    expect(next.relay.ids).toEqual([3, 4].map((seq) => `${streamOf(1)}-${seq}`))
+    expect(await next.agent.streams()).toMatchObject([{ recorded: 5, settled: 4, dead: 1 }])
+    expect(await next.agent.deadLetters()).toMatchObject([{ stream: streamOf(1), seq: 1, code: 'too_old' }])
+  })
+
+  test('leaves its sums', async () => {
+    const storage = new FakeStorage()
+    const { agent, runtime, primary } = await fullPage(storage)
+    agent.record(tokens, { n: 5 })
+    await settle()
+    agent.record(tokens, { n: 7 })
+    runtime.tell('pagehide')
+    await settle()
+    primary.plan = () => 'ok'
+    const next = await nextPage(storage, primary)
+    expect(next.relay.events.get(`${streamOf(1)}-0`)).toMatchObject(['tokens', expect.any(Number), { n: 12 }])
+    expect(await next.agent.streams()).toMatchObject([{ recorded: 1, settled: 1 }])
+  })
+
+  test('and comes back, takes it back: it is nobody else’s to send, and none of the site’s room', async () => {
+    const storage = new FakeStorage()
+    const { agent, runtime, relay, primary } = await fullPage(storage)
+    agent.record(calls, { n: 1 })
+    await settle()
+    runtime.tell('hidden')
+    expect(storage.length).toBe(1)
+    runtime.tell('visible')
+    expect(storage.length).toBe(0)
+    primary.plan = () => 'ok'
+    await agent.flush()
+    expect(relay.ids).toEqual([`${streamOf(1)}-0`])
+  })
+
+  test('and lives on, forgets it as soon as it is stored', async () => {
+    const storage = new FakeStorage()
+    const { agent, runtime, primary } = await fullPage(storage)
+    agent.pause('test')
+    agent.record(calls, { n: 1 })
+    await settle()
+    runtime.tell('hidden')
+    expect(storage.length).toBe(1)
+    primary.plan = () => 'ok'
+    await agent.record(calls, { n: 2 }).durable
+    expect(storage.length).toBe(0)
+  })
+
+  test('and purges, leaves nothing but the count', async () => {
+    const storage = new FakeStorage()
+    const { agent, runtime, primary } = await fullPage(storage)
+    agent.pause('test')
+    agent.record(calls, { n: 1 })
+    await settle()
+    runtime.tell('hidden')
+    expect(await agent.purge()).toMatchObject({ events: 1 })
+    primary.plan = () => 'ok'
+    const next = await nextPage(storage, primary)
+    expect(next.relay.ids).toEqual([])
+    expect(next.relay.dropped.get(streamOf(1))).toEqual({ purged: 1 })
+  })
+
+  test('stays where it is while the outbox of the next one is full, too', async () => {
+    const storage = new FakeStorage()
+    const { agent, runtime, relay, primary } = await fullPage(storage)
+    relay.accepts = () => false
+    agent.record(calls, { n: 1 })
+    await settle()
+    runtime.tell('pagehide')
+    await nextPage(storage, primary)
+    expect(storage.length).toBe(1)
+    primary.plan = () => 'ok'
+    expect((await nextPage(storage, primary)).relay.ids).toEqual([`${streamOf(1)}-0`])
+  })
+
+  test('leaves no more than 2 MiB of it: the site has use for the room', async () => {
+    const storage = new FakeStorage()
+    const { agent, runtime } = await fullPage(storage)
+    agent.pause('test')
+    const notes = (count: number) => {
+      for (let n = 0; n < count; n++) agent.record(texts, { text: 'x'.repeat(50_000) })
+    }
+    notes(40)
+    await settle()
+    runtime.tell('hidden')
+    expect(storage.length).toBe(1)
+    runtime.tell('visible')
+    notes(5)
+    await settle()
+    runtime.tell('hidden')
+    expect(storage.length).toBe(0)
   })
 })
 

@@ -9,7 +9,7 @@ import { byStream, type Tables } from './tables.ts'
 
 /** See Outbox.restore. */
 export async function restoreIn(tables: Tables, group: AppendGroup): Promise<number> {
-  const { head, segments, rollups = [], closed = [] } = group
+  const { head, segments, rollups = [], closed = [], hidden = [] } = group
   const [rows, windows] = await Promise.all([streamRows(tables), tables.rollups()])
   const known = byStream(rows.heads).get(head.stream)
   checkGroup(group, known)
@@ -23,6 +23,7 @@ export async function restoreIn(tables: Tables, group: AppendGroup): Promise<num
     segments: segments.filter(({ first }) => isOwed(first)),
     rollups: rollups.filter(({ seq }) => isNew(seq)),
     closed: closed.filter(isOwed),
+    hidden: hidden.filter(({ first }) => isNew(first)),
   }
   const events = eventsIn(missing.segments) + missing.rollups.filter(({ seq }) => !closed.includes(seq)).length
   if (known && isAsNew(known, head) && events === 0) return 0

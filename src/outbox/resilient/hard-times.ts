@@ -6,6 +6,7 @@ import type {
   DeadLetter,
   Durability,
   Outbox,
+  PutAside,
   Settled,
   Settlement,
 } from '../contract.ts'
@@ -16,6 +17,7 @@ import { closedError } from './closed-error.ts'
 import { Held } from './held.ts'
 import { overviews } from './overviews.ts'
 import type { Owners } from './owner.ts'
+import { putAside } from './put-aside.ts'
 import { createRecovery } from './recovery.ts'
 import { settleBoth } from './settle-both.ts'
 
@@ -39,6 +41,8 @@ export interface HardTimes {
   readonly isOn: boolean
   /** Holds a group that could not be stored, and tries to store it with all else that is held. */
   hold(group: AppendGroup, cause?: unknown): Promise<Durability>
+  /** See RecordingOutbox. */
+  putAside(underWay: AppendGroup | undefined): PutAside | undefined
   readonly outbox: Omit<Outbox, 'append'>
 }
 
@@ -193,5 +197,6 @@ export function hardTimes(deps: HardTimesDeps): HardTimes {
       return held.streams.size > 0
     },
     hold,
+    putAside: (underWay) => putAside(held, underWay),
   }
 }

@@ -23,6 +23,7 @@ export function resilientOutbox(deps: ResilientOutboxDeps): Outbox {
   let closed = false
   return {
     ...hard.outbox,
+    putAside: hard.putAside,
     append: (group) => (closed ? Promise.reject(closedError()) : append(group)),
     close: () => {
       closed = true
