@@ -69,7 +69,7 @@ export function lazyOutbox({ home, loader, rest, onDegraded, onRecovered }: Lazy
     ...(Object.fromEntries(calls) as Pick<Outbox, Late>),
     durability: 'process',
     append,
-    putAside: (group) => (hard ? hard.putAside(group) : group),
+    putAside: (group) => hard?.putAside(group),
     close: () => (hard ? hard.outbox : home).close(),
   }
 }

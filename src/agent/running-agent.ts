@@ -60,8 +60,6 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
   #dead: DeadLetters | undefined
   #room: Room | undefined
   readonly #spill: Spill
-  /** The page may be gone soon. */
-  #isAway = false
   readonly #opened: Promise<O>
   readonly #stopSpilling: () => void
   #outbox: O | undefined
@@ -90,8 +88,8 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
       emit: this.#emit.bind(this),
       onAway: (isFinal) => this.#leave(isFinal),
       onBack: () => {
-        this.#isAway = false
-        this.#putAside()
+        // The page lives: what it has in hand is its own again.
+        this.#spill.keep()
         intake.wake()
       },
       onPurged: () => intake.forget(),
@@ -230,18 +228,16 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
    */
   #leave(isFinal: boolean): Promise<void> {
     const stored = isFinal ? this.#intake.storeAll() : this.#intake.store()
-    this.#isAway = true
     this.#putAside()
     return stored
   }
 
-  /** What is held in memory is only written down in a page that may go: that takes time, and room of the site's. */
   #putAside(): void {
     const underWay = this.#intake.unstored()
-    this.#spill.keep((this.#isAway && this.#outbox?.putAside?.(underWay)) || underWay)
+    this.#spill.keep(this.#outbox?.putAside?.(underWay) ?? underWay)
   }
 
-  /** A group's fate is known: what was put aside of it must not come back. */
+  /** Something of it may be stored, or given up: what was put aside of that must not come back. */
   #arrived(): void {
     if (this.#spill.isKept) this.#putAside()
   }

@@ -22,8 +22,8 @@ export class Spill {
     return this.#key !== undefined
   }
 
-  /** Keeps the group, replacing the earlier one; undefined takes that back. In vain where storage is full or forbidden. */
-  keep(group: PutAside | undefined): void {
+  /** Keeps the group, replacing the earlier one; nothing takes that back. In vain where storage is full or forbidden. */
+  keep(group?: PutAside): void {
     try {
       if (group) {
         this.#key = this.#prefix + group.head.stream

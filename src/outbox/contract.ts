@@ -21,7 +21,7 @@ export interface RecordingOutbox {
   append(group: AppendGroup): Promise<Durability>
   /**
    * What a page that goes has to put aside beside what is under way: what could not be stored and is held in memory.
-   * Synchronous. Absent where nothing is held.
+   * Synchronous. Undefined, or absent, where nothing is held.
    */
   putAside?(underWay: AppendGroup | undefined): PutAside | undefined
   /**
