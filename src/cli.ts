@@ -19,5 +19,7 @@ await main({
     process.on('SIGTERM', handler)
     process.on('SIGINT', handler)
   },
+  // Not SIGHUP: a terminal that is closed sends it.
+  onRestart: (handler) => void process.on('SIGUSR2', handler),
   exit: (code) => process.exit(code),
 })

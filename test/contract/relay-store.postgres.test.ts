@@ -1,8 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { CallSource, RelayStore } from '../../src/relay/store/contract.ts'
-import { openDatabase } from '../../src/relay/store/postgres/database.ts'
+import { type Database, openDatabase } from '../../src/relay/store/postgres/database.ts'
+import { migrate } from '../../src/relay/store/postgres/migrate.ts'
 import { migratePostgresStore } from '../../src/relay/store/postgres/migrate-postgres-store.ts'
 import { openPostgresStore } from '../../src/relay/store/postgres/open-postgres-store.ts'
+import { MIGRATIONS } from '../../src/relay/store/postgres/schema.ts'
 import type { Sql } from '../../src/relay/store/postgres/sql.ts'
 import { verifyPostgresStore } from '../../src/relay/store/postgres/verify-postgres-store.ts'
 import { startPostgres, type TestPostgres } from '../support/postgres.ts'
@@ -58,6 +60,38 @@ describe('PostgreSQL store, many on one database', { timeout: 60_000 }, () => {
     await Promise.all(many.map((store) => store.check()))
     expect(await server.query(`SELECT version FROM "${schema}".version`)).toEqual([{ version: 1 }])
     expect(await migratePostgresStore({ url: server.url, schema })).toEqual({ from: 1, to: 1 })
+  })
+
+  test('a later version is made by one of many, beside a relay at work; one that fails leaves the earlier whole', async () => {
+    const store = open()
+    await store.check()
+    const databases = Array.from({ length: 5 }, () =>
+      openDatabase({ url: server.url, maxConnections: 1, onIdleError: () => {} }),
+    )
+    const all = <T>(work: (database: Database) => Promise<T>) => Promise.allSettled(databases.map(work))
+    const version = async () => (await server.query(`SELECT version FROM "${schema}".version`))[0]
+
+    const broken = [...MIGRATIONS, 'CREATE TABLE :s.half (n int4); SELECT 1 / 0']
+    for (const { status } of await all((database) => migrate(database, schema, broken))) expect(status).toBe('rejected')
+    expect(await version()).toEqual({ version: MIGRATIONS.length })
+    expect(await server.query('SELECT to_regclass($1) AS half', [`"${schema}".half`])).toEqual([{ half: null }])
+
+    let isOver = false
+    let sent = 0
+    const working = (async () => {
+      for (; !isOver || sent < 20; sent++) await store.accept(request(events(sent, sent)))
+    })()
+    const next = [...MIGRATIONS, 'CREATE TABLE :s.made (n int4); ALTER TABLE :s.streams ADD COLUMN note text']
+    const made = await all((database) => migrate(database, schema, next))
+    isOver = true
+    await working
+    const from = made.map((each) => (each.status === 'fulfilled' ? each.value.from : each.reason))
+    expect(from.toSorted(), 'one did it').toEqual([1, 2, 2, 2, 2])
+    expect(await version()).toEqual({ version: MIGRATIONS.length + 1 })
+    // The relay of the version before has gone on; one that starts now is told that the database is newer.
+    expect(await store.totals()).toMatchObject({ received: sent })
+    await expect(open().check()).rejects.toMatchObject({ code: 'bad_option' })
+    await all((database) => database.end())
   })
 
   test('take the same batches of the same streams at the same time: each number once', async () => {
@@ -282,10 +316,16 @@ describe('PostgreSQL store, many on one database', { timeout: 60_000 }, () => {
       store.totals(),
     ]).flat()
     const seen = new Set<number>()
+    const look = async (): Promise<void> => {
+      for (const pid of await sessions()) if (!others.has(pid)) seen.add(pid)
+    }
+    let isOver = false
     const watching = (async () => {
-      for (let n = 0; n < 20; n++) for (const pid of await sessions()) if (!others.has(pid)) seen.add(pid)
+      while (!isOver) await look()
     })()
-    await Promise.all([...work, watching])
+    await Promise.all(work)
+    isOver = true
+    await Promise.all([watching, look()])
     expect(seen.size).toBeGreaterThan(1)
     expect(seen.size).toBeLessThanOrEqual(3)
     expect(await store.totals()).toMatchObject({ received: 300 })

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { PassThrough } from 'node:stream'
@@ -282,6 +282,58 @@ describe('the command line with PostgreSQL', { timeout: 60_000 }, () => {
     for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow()
   })
 
+  test('SIGUSR2 replaces one worker after the other under load: nobody is turned away; a wrong configuration replaces none', async () => {
+    const config = configFile(`{ schema: '${newSchema()}' }`)
+    const relay = run('relay', '--workers', '2', '-c', config)
+    await relay.until(/(listens on [\s\S]*){2}/)
+    const [, url] = /listens on (\S+),/.exec(relay.output.out) ?? []
+    const before = workersOf(relay.child.pid as number)
+    const failures: unknown[] = []
+    let answers = 0
+    let isOver = false
+    const probe = async (): Promise<void> => {
+      while (!isOver) {
+        await fetch(`${url}/.well-known/jwks.json`, { headers: { connection: 'close' } }).then(
+          async (answer) => {
+            await answer.arrayBuffer()
+            if (answer.status === 200) answers++
+            else failures.push(answer.status)
+          },
+          (error: unknown) => failures.push(error),
+        )
+      }
+    }
+    const load = Promise.all([probe(), probe(), probe()])
+    relay.child.kill('SIGUSR2')
+    await relay.until(/all workers are replaced/)
+    isOver = true
+    await load
+    expect(failures).toEqual([])
+    expect(answers).toBeGreaterThan(10)
+    const after = workersOf(relay.child.pid as number)
+    expect(after).toHaveLength(2)
+    for (const pid of before) expect(after).not.toContain(pid)
+    expect(relay.output.err).not.toMatch(/another starts/)
+
+    writeFileSync(config, 'export default {}')
+    relay.child.kill('SIGUSR2')
+    await relay.until(/the new worker did not start/)
+    expect(workersOf(relay.child.pid as number)).toEqual(after)
+    expect((await fetch(`${url}/readyz`)).status).toBe(200)
+    relay.child.kill('SIGTERM')
+    expect(await relay.exit).toBe(0)
+  })
+
+  test('workers end with the process that they belong to, however it ends', async () => {
+    const relay = run('relay', '--workers', '2', '-c', configFile(`{ schema: '${newSchema()}' }`))
+    await relay.until(/(listens on [\s\S]*){2}/)
+    const pids = workersOf(relay.child.pid as number)
+    relay.child.kill('SIGKILL')
+    await relay.exit
+    const living = (): number[] => pids.filter((pid) => existsSync(`/proc/${pid}/status`) && !isZombie(pid))
+    await expect.poll(living).toEqual([])
+  })
+
   test('whichever worker is asked for metrics, it answers for all, and for one that was killed', async () => {
     const relay = run('relay', '--workers', '3', '-c', configFile(`{ schema: '${newSchema()}' }`))
     await relay.until(/(listens on [\s\S]*){3}/)
@@ -334,4 +386,9 @@ describe('the command line with PostgreSQL', { timeout: 60_000 }, () => {
 
 function workersOf(pid: number): number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number)
+}
+
+/** Ended, and not yet taken note of. */
+function isZombie(pid: number): boolean {
+  return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
 }

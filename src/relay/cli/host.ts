@@ -15,5 +15,7 @@ export interface CliHost {
   writeOut(text: string): void
   writeErr(text: string): void
   onSignal(handler: (signal: string) => void): void
+  /** Calls back when somebody asks for new workers in place of the old ones. */
+  onRestart(handler: () => void): void
   exit(code: number): void
 }

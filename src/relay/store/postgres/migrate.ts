@@ -1,6 +1,6 @@
 import { MetertapError } from '../../../wire/errors.ts'
 import type { Database } from './database.ts'
-import { MIGRATIONS, VERSION } from './schema.ts'
+import { MIGRATIONS } from './schema.ts'
 import { hasTable, quoted, type Sql } from './sql.ts'
 
 const LOCK_TIMEOUT_MS = 120_000
@@ -16,15 +16,16 @@ export interface Migration {
  *
  * @throws MetertapError bad_option when newer code has migrated it
  */
-export async function migrate(database: Database, schema: string): Promise<Migration> {
+export async function migrate(database: Database, schema: string, migrations = MIGRATIONS): Promise<Migration> {
   const before = await versionOf(database.read, schema)
-  if (before === VERSION) return { from: VERSION, to: VERSION }
-  assertKnown(before)
+  const to = migrations.length
+  if (before === to) return { from: to, to }
+  assertKnown(before, to)
   return database.transaction(
     async (sql) => {
       await sql('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`metertap migrate ${schema}`])
       const from = await versionOf(sql, schema)
-      assertKnown(from)
+      assertKnown(from, to)
       const s = quoted(schema)
       if (from === 0) {
         const found = await sql('SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1', [schema])
@@ -32,9 +33,9 @@ export async function migrate(database: Database, schema: string): Promise<Migra
         await sql(`CREATE TABLE ${s}.version (one int2 PRIMARY KEY CHECK (one = 1), version int4 NOT NULL)`)
         await sql(`INSERT INTO ${s}.version VALUES (1, 0)`)
       }
-      for (const migration of MIGRATIONS.slice(from)) await sql(migration.replaceAll(':s', s))
-      await sql(`UPDATE ${s}.version SET version = $1`, [VERSION])
-      return { from, to: VERSION }
+      for (const migration of migrations.slice(from)) await sql(migration.replaceAll(':s', s))
+      await sql(`UPDATE ${s}.version SET version = $1`, [to])
+      return { from, to }
     },
     { lockTimeoutMs: LOCK_TIMEOUT_MS, statementTimeoutMs: LOCK_TIMEOUT_MS },
   )
@@ -47,8 +48,8 @@ export async function versionOf(sql: Sql, schema: string): Promise<number> {
   return row?.version ?? 0
 }
 
-function assertKnown(version: number): void {
-  if (version <= VERSION) return
+function assertKnown(version: number, known: number): void {
+  if (version <= known) return
   const message = 'The database was migrated by a newer metertap: run that version, or restore an older copy.'
-  throw new MetertapError('bad_option', message, { version, known: VERSION })
+  throw new MetertapError('bad_option', message, { version, known })
 }
