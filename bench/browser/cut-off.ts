@@ -1,8 +1,14 @@
 import { figure } from '../harness/format.ts'
 
-/** What a run had cost when its time was over: each figure is a lower bound. */
-export interface Cut {
+/** How a run ended that did not come to its end. */
+export interface Ending {
+  readonly how: 'cut off' | 'crashed'
   readonly afterMs: number
+}
+
+/** What a run had cost when it ended before its end: each figure is a lower bound. */
+export interface Cut {
+  readonly ending: Ending
   /** Processor time of the page's main thread. */
   readonly taskMs: number
   readonly delivered: number
@@ -10,12 +16,16 @@ export interface Cut {
   readonly wireBytes: number
 }
 
-/** A run whose page did not answer when its time was over: its browser was killed. */
+export function endingText({ how, afterMs }: Ending): string {
+  return `${how} after ${figure(afterMs / 1_000)} s`
+}
+
+/** A run whose page crashed, or did not answer when its time was over. */
 export class CutOff extends Error {
   readonly cut: Cut
 
   constructor(cut: Cut) {
-    super(`The page did not answer for ${figure(cut.afterMs / 1_000)} s.`)
+    super(`The run was ${cut.ending.how === 'crashed' ? 'lost: its page ' : ''}${endingText(cut.ending)}.`)
     this.name = 'CutOff'
     this.cut = cut
   }

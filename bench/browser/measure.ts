@@ -3,7 +3,7 @@ import type { BrowserContext, CDPSession, Page } from 'playwright'
 import type { Arrivals, Format } from '../sink/contract.ts'
 import { openSink, type Sink } from '../sink/server.ts'
 import type { PageScripts } from './bundle.ts'
-import { CutOff } from './cut-off.ts'
+import { CutOff, type Ending } from './cut-off.ts'
 import { countTransactions, type Pace, record, waitForDelivery } from './drive.ts'
 import { collectGarbage, readMetrics, startMetrics } from './metrics.ts'
 import { launch, newProfile, openSubject } from './open.ts'
@@ -136,7 +136,7 @@ function sentSince(earlier: Arrivals, { arrivals }: Sink): Pick<Run, 'delivered'
 /**
  * Measures one subject once, in a new browser on a new profile. It ends, whatever the page does.
  *
- * @throws CutOff when the page does not answer after its time: with what is known of it from outside.
+ * @throws CutOff when the page crashes, or does not answer after its time: with what is known of it from outside.
  */
 export async function measure(options: MeasureOptions): Promise<Run> {
   await using opened = new AsyncDisposableStack()
@@ -153,12 +153,18 @@ export async function measure(options: MeasureOptions): Promise<Run> {
     throw new Error('The page was not ready to record in time.')
   })
   const outside = await watchOutside(browser.session)
+  opened.defer(() => outside.stop())
   const earlier = sink.arrivals
   const startMs = Date.now()
-  return await within(measureOn(prepared, outside, options), limitOf(options) + ANSWER_MS, async () => {
-    const afterMs = Date.now() - startMs
+  const endAs = async (how: Ending['how']): Promise<never> => {
+    const ending = { how, afterMs: Date.now() - startMs }
     const taskMs = await outside.spentMs()
     await browser.kill()
-    throw new CutOff({ afterMs, taskMs, ...sentSince(earlier, sink) })
+    throw new CutOff({ ending, taskMs, ...sentSince(earlier, sink) })
+  }
+  const run = measureOn(prepared, outside, options).catch((error: Error) => {
+    if (error.message.includes('Target crashed')) return endAs('crashed')
+    throw error
   })
+  return await within(run, limitOf(options) + ANSWER_MS, () => endAs('cut off'))
 }

@@ -5,7 +5,11 @@ import type { CDPSession } from 'playwright'
 export interface Outside {
   /** Processor time since it was started, ms; of several pages, the one that took most. */
   spentMs(): Promise<number>
+  stop(): void
 }
+
+/** A process that crashes takes its figures with it: the last that was seen has to do. */
+const LOOK_EVERY_MS = 500
 
 /** Linux counts a thread's time in hundredths of a second for every reader. */
 const TICK_MS = 10
@@ -36,10 +40,19 @@ async function pagesMs(session: CDPSession): Promise<Map<number, number>> {
 /** `session`: the browser's, not a page's. */
 export async function watchOutside(session: CDPSession): Promise<Outside> {
   const before = await pagesMs(session)
+  let spentMs = 0
+  function see(pid: number, nowMs: number | undefined): void {
+    if (nowMs !== undefined) spentMs = Math.max(spentMs, nowMs - (before.get(pid) ?? 0))
+  }
+  const timer = setInterval(() => {
+    for (const pid of before.keys()) see(pid, mainThreadMs(pid))
+  }, LOOK_EVERY_MS)
+  timer.unref()
   return {
     async spentMs() {
-      const now = await pagesMs(session)
-      return Math.max(0, ...[...now].map(([pid, ms]) => ms - (before.get(pid) ?? 0)))
+      for (const [pid, ms] of await pagesMs(session)) see(pid, ms)
+      return spentMs
     },
+    stop: () => clearInterval(timer),
   }
 }

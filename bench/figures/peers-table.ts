@@ -19,11 +19,11 @@ function fate(cell: Cell): string {
   return counts ? `${counts[1]} · ${counts[2]}` : String(cell)
 }
 
-/** What a reader has to know of the libraries that were cut off. */
+/** What a reader has to know of the libraries that did not come to their end. */
 function cutLines({ columns, rows }: Table): string[] {
   return rows.flatMap((row) => {
     const end = String(row[columns.indexOf('delivered ms')] ?? '')
-    if (!end.startsWith('cut off')) return []
+    if (!/^(cut off|crashed) after/.test(end)) return []
     return [`${row[0]}: ${end} with ${row[columns.indexOf('events')]} events delivered; its costs are at least these.`]
   })
 }

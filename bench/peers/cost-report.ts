@@ -1,3 +1,4 @@
+import { endingText } from '../browser/cut-off.ts'
 import type { Bar, Ratio, Table } from '../contract.ts'
 import { figure, spread } from '../harness/format.ts'
 import { median, ratioOf, spreadOf } from '../harness/stats.ts'
@@ -9,9 +10,13 @@ const KB = 1_000
 /** Shorter ones say little when the system counts in hundredths of a second. */
 const MIN_COMPARED_MS = 100
 
+type CutRun = CostRun & Required<Pick<CostRun, 'ending'>>
+
 const taskMs = (run: CostRun): number => run.taskMs
-const cutOf = ({ runs }: Cost): CostRun | undefined => runs.find(({ cutOffAfterMs }) => cutOffAfterMs !== undefined)
-const secondsOf = ({ cutOffAfterMs = 0 }: CostRun): string => `${figure(cutOffAfterMs / 1_000)} s`
+const isCut = (run: CostRun): run is CutRun => run.ending !== undefined
+const cutOf = ({ runs }: Cost): CutRun | undefined => runs.find(isCut)
+
+const ENDED = { 'cut off': 'which was', crashed: 'which' } as const
 
 /** Ours over a peer's in the rounds that both have. */
 function ratioTo(ours: Cost, peer: Cost): Ratio[] {
@@ -27,7 +32,9 @@ function ratioTo(ours: Cost, peer: Cost): Ratio[] {
   const name = `main-thread time over ${peer.library.name}’s`
   const cut = cutOf(peer)
   return [
-    cut ? { name: `${name}, which was cut off after ${secondsOf(cut)}`, value, isCeiling: true } : { name, value },
+    cut
+      ? { name: `${name}, ${ENDED[cut.ending.how]} ${endingText(cut.ending)}`, value, isCeiling: true }
+      : { name, value },
   ]
 }
 
@@ -77,7 +84,7 @@ function rowOf(cost: Cost, events: number): Cell[] {
     of(({ scriptMs }) => scriptMs),
     // The calls had returned by then, wherever their time is known.
     of(({ callMs }) => callMs, true),
-    cut ? `cut off after ${secondsOf(cut)}` : of(({ deliveredMs }) => deliveredMs),
+    cut ? endingText(cut.ending) : of(({ deliveredMs }) => deliveredMs),
     cut ? `${figure(cut.delivered)} of ${figure(events)}` : median(runs.map(({ delivered }) => delivered)),
     of(({ requests }) => requests),
     of(({ wireBytes }) => wireBytes / KB),
@@ -98,7 +105,8 @@ export function costBars(costs: readonly Cost[]): Bar[] {
       const { name } = cost.library
       const value = median(cost.runs.map(taskMs))
       const bar = { label: name, value, highlight: name === OURS }
-      return cutOf(cost) ? { ...bar, label: `${name} (cut off)`, text: `≥ ${figure(value)}` } : bar
+      const cut = cutOf(cost)
+      return cut ? { ...bar, label: `${name} (${cut.ending.how})`, text: `≥ ${figure(value)}` } : bar
     })
     .toSorted((a, b) => a.value - b.value)
 }
@@ -119,7 +127,7 @@ export function costNotes(costs: readonly Cost[], events: number): string[] {
     const run = cutOf(cost)
     if (!run) return []
     const of = `${figure(run.delivered)} of ${figure(events)} events delivered`
-    return [`${cost.library.name}: at least ${figure(run.taskMs)} ms, ${of}, cut off after ${secondsOf(run)}.`]
+    return [`${cost.library.name}: at least ${figure(run.taskMs)} ms, ${of}, ${endingText(run.ending)}.`]
   })
   return [
     ...cuts,

@@ -1,4 +1,4 @@
-import { CutOff } from '../browser/cut-off.ts'
+import { CutOff, type Ending, endingText } from '../browser/cut-off.ts'
 import { type MeasureOptions, measure, type Run } from '../browser/measure.ts'
 import { figure } from '../harness/format.ts'
 import { interleave } from '../harness/rounds.ts'
@@ -19,7 +19,7 @@ export interface CostOptions extends CostLimits {
   readonly keep: (costs: readonly Cost[]) => void
 }
 
-/** One run of a library. When it was cut off, every figure is a lower bound, and some are not known. */
+/** One run of a library. When it ended before its end, every figure is a lower bound, and some are not known. */
 export interface CostRun extends Pick<Run, 'taskMs' | 'delivered' | 'requests' | 'wireBytes'> {
   readonly round: number
   readonly outsideMs?: number
@@ -27,7 +27,7 @@ export interface CostRun extends Pick<Run, 'taskMs' | 'delivered' | 'requests' |
   readonly callMs?: number
   readonly deliveredMs?: number
   /** Not everything was delivered by then. */
-  readonly cutOffAfterMs?: number
+  readonly ending?: Ending
 }
 
 export interface Cost {
@@ -62,7 +62,7 @@ export function costRunOf(
   return {
     ...{ round, taskMs, outsideMs, scriptMs, callMs, delivered, requests, wireBytes },
     ...(deliveredMs !== undefined && { deliveredMs }),
-    ...(delivered < events && { cutOffAfterMs: timeoutMs }),
+    ...(delivered < events && { ending: { how: 'cut off', afterMs: timeoutMs } }),
   }
 }
 
@@ -72,17 +72,16 @@ async function tryToMeasure(options: MeasureOptions, round: number): Promise<Cos
     return costRunOf(await measure(options), round, options)
   } catch (error) {
     if (!(error instanceof CutOff)) return (error as Error).message
-    const { afterMs: cutOffAfterMs, ...known } = error.cut
-    return { round, ...known, cutOffAfterMs }
+    return { round, ...error.cut }
   }
 }
 
 function inWords(run: CostRun | string, events: number): string {
   if (typeof run === 'string') return run
-  const { taskMs, cutOffAfterMs, delivered } = run
+  const { taskMs, ending, delivered } = run
   const count = `${figure(delivered)} of ${figure(events)} events`
-  if (cutOffAfterMs === undefined) return `${figure(taskMs)} ms, ${count}`
-  return `at least ${figure(taskMs)} ms, ${count}: cut off after ${figure(cutOffAfterMs / 1_000)} s`
+  if (!ending) return `${figure(taskMs)} ms, ${count}`
+  return `at least ${figure(taskMs)} ms, ${count}: ${endingText(ending)}`
 }
 
 /** A burst through every library, one after the other, in turning order. Slow ones have fewer rounds. */
@@ -99,7 +98,7 @@ export async function measureCosts(libraries: readonly Library[], options: CostO
     const run = await tryToMeasure({ scripts, format, events, pace: { kind: 'burst' }, timeoutMs }, round)
     const tookMs = performance.now() - startMs
     tell(`cost, round ${round + 1} of ${rounds}: ${name}: ${inWords(run, events)} (${figure(tookMs / 1_000)} s)`)
-    const isCut = typeof run === 'string' || run.cutOffAfterMs !== undefined
+    const isCut = typeof run === 'string' || run.ending !== undefined
     if (isCut || tookMs > ONCE_IS_ENOUGH_MS) isDone.add(name)
     costs.set(name, {
       library,

@@ -103,6 +103,19 @@ export function tryToMeet(library: Library, fate: Fate, times: FateTimes): Promi
   }))
 }
 
+interface Known {
+  readonly recorded: number
+  readonly delivered: number
+  readonly doubled: number
+  /** What the relay behind the sink holds; undefined where there is none. */
+  readonly received: number | undefined
+}
+
+/** With a relay behind the sink, that one has the last word: what it does not hold is lost, what it holds beyond is doubled. */
+export function outcomeOf({ recorded, delivered, doubled, received = delivered }: Known) {
+  return { lost: recorded - Math.min(delivered, received), doubled: doubled + Math.max(0, received - delivered) }
+}
+
 /** One library, one fate; then the next visit, with one more event, so that whatever waits for one gets its chance. */
 function meet(library: Library, fate: Fate, times: FateTimes): Promise<FateResult> {
   return onStage(library, limitOf(fate, times), async (stage) => {
@@ -112,13 +125,12 @@ function meet(library: Library, fate: Fate, times: FateTimes): Promise<FateResul
     const { recorded } = stage
     const { delivered, doubled, resent, unread } = stage.sink.arrivals
     if (unread.length > 0) throw new Error(`${library.name}: the sink did not understand ${unread[0]}`)
-    const beyond = stage.relay ? (await stage.relay.received()) - delivered : 0
+    const received = await stage.relay?.received()
     return {
       library: library.name,
       fate: fate.name,
       ...{ recorded, delivered, resent },
-      lost: recorded - delivered,
-      doubled: doubled + beyond,
+      ...outcomeOf({ recorded, delivered, doubled, received }),
     }
   })
 }

@@ -108,7 +108,14 @@ class OpenStage implements Stage {
 
   async waitForAll(timeoutMs: number): Promise<void> {
     const deadlineMs = Date.now() + timeoutMs
-    while (this.sink.arrivals.delivered < this.#recorded && Date.now() < deadlineMs) await delay(POLL_MS)
+    while ((await this.#held()) < this.#recorded && Date.now() < deadlineMs) await delay(POLL_MS)
+  }
+
+  /** What is at the sink may still be on its way into the relay behind it. */
+  async #held(): Promise<number> {
+    const { delivered } = this.sink.arrivals
+    if (!this.relay || delivered < this.#recorded) return delivered
+    return Math.min(delivered, await this.relay.received())
   }
 
   async close(): Promise<void> {

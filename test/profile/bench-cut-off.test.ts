@@ -25,7 +25,8 @@ test('a bench’s run whose page does not answer is cut off, with what is known,
   expect(error).toBeInstanceOf(CutOff)
   const { cut } = error as CutOff
   expect(cut).toMatchObject({ delivered: 2, requests: 2, wireBytes: 6 })
-  expect(cut.afterMs).toBeGreaterThanOrEqual(2_000)
+  expect(cut.ending.how).toBe('cut off')
+  expect(cut.ending.afterMs).toBeGreaterThanOrEqual(2_000)
   expect(cut.taskMs, 'processor time of a thread that did nothing but spin').toBeGreaterThan(0)
   expect(execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })).not.toContain(folder)
   const profiles = (await readdir(folder)).filter((name) => name.startsWith('metertap-bench-'))

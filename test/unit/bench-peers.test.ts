@@ -7,7 +7,7 @@ import { reportText } from '../../bench/harness/format.ts'
 import { chartSvg } from '../../bench/harness/svg.ts'
 import { type Cost, type CostRun, costRunOf, worstCostMs } from '../../bench/peers/cost.ts'
 import { costTable } from '../../bench/peers/cost-report.ts'
-import { FATE_TIMES, FATES, type FateResult, limitOf } from '../../bench/peers/fates.ts'
+import { FATE_TIMES, FATES, type FateResult, limitOf, outcomeOf } from '../../bench/peers/fates.ts'
 import { peersReport } from '../../bench/peers/report.ts'
 import { PEER_FORMATS } from '../../bench/sink/formats/peers.ts'
 
@@ -27,7 +27,7 @@ const cut: CostRun = {
   delivered: 900,
   requests: 18,
   wireBytes: 700_000,
-  cutOffAfterMs: 130_000,
+  ending: { how: 'cut off', afterMs: 130_000 },
 }
 const cost = (name: string, runs: readonly CostRun[], failures: readonly string[] = []): Cost => ({
   ...{ library: library(name), runs, failures },
@@ -65,8 +65,10 @@ describe('a run of a library', () => {
   test('that did not deliver everything in time is one that was cut off, though its page answers', () => {
     const limits = { events: 300, timeoutMs: 20_000 }
     expect(costRunOf(run, 2, limits)).toMatchObject({ round: 2, deliveredMs: 700 })
-    expect(costRunOf(run, 2, limits).cutOffAfterMs).toBeUndefined()
-    expect(costRunOf({ ...run, delivered: 299, deliveredMs: undefined }, 2, limits).cutOffAfterMs).toBe(20_000)
+    expect(costRunOf(run, 2, limits).ending).toBeUndefined()
+    expect(costRunOf({ ...run, delivered: 299, deliveredMs: undefined }, 2, limits).ending).toEqual({
+      ...{ how: 'cut off', afterMs: 20_000 },
+    })
   })
 })
 
@@ -116,6 +118,15 @@ describe('a library that was cut off', () => {
   })
 })
 
+test('a library whose page crashed is shown like one that was cut off', () => {
+  const crashed = cost('snowplow', [{ ...cut, ending: { how: 'crashed', afterMs: 80_000 } }])
+  const report = peersReport({ events: EVENTS, costs: [cost('metertap', [whole(0, 120)]), crashed], fates: [] })
+  expect(report.tables[0]?.rows[1]).toContain('crashed after 80 s')
+  expect(report.ratios[0]?.name).toBe('main-thread time over snowplow’s, which crashed after 80 s')
+  expect(report.charts[0]?.bars.map(({ label }) => label)).toContain('snowplow (crashed)')
+  expect(peersTable(report)).toContain('snowplow: crashed after 80 s with 900 of 5,000 events delivered; its costs')
+})
+
 describe('what is known of some', () => {
   test('is not lost with the others: without a round of both there is no ratio, and no failure either', () => {
     const costs = [
@@ -152,6 +163,13 @@ describe('what is known of some', () => {
     expect(tables[1]?.rows[0]).toContain('failed')
     expect(notes).toContain('sentry, answers lost: cut off after 9 s')
   })
+})
+
+test('the relay behind the sink has the last word on what is lost and what is doubled', () => {
+  const seen = { recorded: 101, delivered: 100, doubled: 2 }
+  expect(outcomeOf({ ...seen, received: undefined })).toEqual({ lost: 1, doubled: 2 })
+  expect(outcomeOf({ ...seen, received: 98 })).toEqual({ lost: 3, doubled: 2 })
+  expect(outcomeOf({ ...seen, received: 105 })).toEqual({ lost: 1, doubled: 7 })
 })
 
 describe('the full form ends', () => {
