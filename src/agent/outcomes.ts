@@ -2,6 +2,7 @@ import { eventId } from '../meter/contract.ts'
 import type { Claim, RecordingOutbox, Settled } from '../outbox/contract.ts'
 import { eventsIn } from '../outbox/core/sums.ts'
 import type { Counters } from './counters.ts'
+import { countAnew, countRequest } from './counting.ts'
 import type { FailedOutcome } from './deliver.ts'
 import type { AgentEvents } from './stats.ts'
 
@@ -25,7 +26,7 @@ export class Outcomes {
   }
 
   sending(claim: Claim | undefined): void {
-    this.#options.counters.sending(claim && eventsIn(claim.segments))
+    countRequest(this.#options.counters, claim && eventsIn(claim.segments))
   }
 
   settled({ received, dead }: Settled): void {
@@ -51,7 +52,7 @@ export class Outcomes {
 
   async count(outbox: RecordingOutbox): Promise<void> {
     try {
-      const isNews = this.#options.counters.counted(await outbox.totals())
+      const isNews = countAnew(this.#options.counters, await outbox.totals())
       this.#options.onCounted()
       if (isNews) this.#options.emit('counted', {})
     } catch {

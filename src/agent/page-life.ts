@@ -4,6 +4,7 @@ import type { FlushReason } from '../schedule/contract.ts'
 import type { Offline } from '../schedule/offline.ts'
 import type { TokenSource } from '../transport/contract.ts'
 import type { Counters } from './counters.ts'
+import { countFlush } from './counting.ts'
 import type { LastWords, Occasion } from './last-words.ts'
 import type { Peers } from './peers.ts'
 
@@ -46,7 +47,7 @@ export function createPageLife(options: PageLifeOptions): PageLife {
     const stored = onAway(isFinal)
     // Only the sender speaks; what other agents stored is safe in the outbox that it reads.
     if (maySpeak) {
-      counters.flushed(event)
+      countFlush(counters, event)
       void lastWords.leave(() => occasion(isFinal), stored)
     } else open()?.peers.tell('flush')
   }

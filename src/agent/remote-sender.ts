@@ -2,6 +2,7 @@ import type { RemoteOutbox, Segment, SenderNews } from '../outbox/contract.ts'
 import { bytesIn, eventsIn } from '../outbox/core/sums.ts'
 import type { LifecycleEvent } from '../runtime/contract.ts'
 import type { FlushReason, PauseReason } from '../schedule/contract.ts'
+import { countFlush } from './counting.ts'
 import { Outcomes } from './outcomes.ts'
 import type { Sending, SendingOptions } from './sending.ts'
 
@@ -51,7 +52,7 @@ export class RemoteSender implements Sending<RemoteOutbox> {
 
   async flush(reason: FlushReason): Promise<void> {
     if (!this.#outbox || this.#closed || !WORTH_A_WORD.has(reason)) return
-    this.#options.counters.flushed(reason)
+    countFlush(this.#options.counters, reason)
     try {
       await this.#outbox.flush(this.#options.accountTag)
     } catch (error) {

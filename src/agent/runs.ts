@@ -47,11 +47,6 @@ export class Runs {
     this.#chars += text.length + 1
   }
 
-  /** What waits, left where it is. */
-  get waiting(): readonly Run[] {
-    return this.#runs
-  }
-
   take(): readonly Run[] {
     const runs = this.#runs
     this.#runs = []

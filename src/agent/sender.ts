@@ -7,6 +7,7 @@ import { createRounds, type Rounds } from '../schedule/rounds.ts'
 import { createTriggers, type Triggers } from '../schedule/triggers.ts'
 import type { TokenSource } from '../transport/contract.ts'
 import { createTokenSource } from '../transport/token-source.ts'
+import { countFlush, countLeft } from './counting.ts'
 import { createDelivery } from './delivery.ts'
 import { LastWords } from './last-words.ts'
 import type { Settings } from './options.ts'
@@ -147,7 +148,7 @@ export class Sender implements Sending<Outbox> {
     if (!open || this.#closed) return
     // An agent that closes soon after its start may be the sender already, and not know it.
     if (reason === 'close') await open.peers.elected()
-    this.#options.counters.flushed(reason)
+    countFlush(this.#options.counters, reason)
     this.#triggers.flushed()
     // Others may have stored, too; while sending goes on, each settlement counts.
     if (this.#rests) void this.recount()
@@ -305,7 +306,7 @@ export class Sender implements Sending<Outbox> {
   #report(settled: Settled): void {
     const { counters, runtime } = this.#options
     // Before anybody is told, so that stats() says the same.
-    counters.left(settled.received)
+    countLeft(counters, settled.received)
     this.#outcomes.settled(settled)
     // A long drain settles many times a second; its last answer always counts.
     const nowMs = runtime.monotonic()

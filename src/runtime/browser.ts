@@ -3,7 +3,7 @@ import type { FetchLater, PeerChannel, PeerMessage, Runtime } from './contract.t
 import { pageRuntime } from './page.ts'
 
 /** gzip by the browser's own compressor, where it has one. */
-export function browserGzip(): Gzip | undefined {
+function browserGzip(): Gzip | undefined {
   return typeof CompressionStream === 'undefined' ? undefined : createGzip(CompressionStream, Response)
 }
 
