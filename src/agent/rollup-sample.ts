@@ -2,46 +2,32 @@ import type { Aggregate, Meter } from '../meter/contract.ts'
 import { checkSize, checkTime, type SizeLimit, validateData } from '../meter/encode-event.ts'
 import { refusal } from '../meter/refusal.ts'
 
-type Row = Readonly<Record<string, unknown>>
-
-/** What one record() adds to its window. */
-export interface Sample {
-  /** Values of `by`, in its order; undefined where the data has no such field. */
-  readonly parts: readonly unknown[]
-  /** Values of `sum`, in its order. */
-  readonly amounts: readonly number[]
-}
+/** Data by the names of their fields. */
+export type Row = Readonly<Record<string, unknown>>
 
 function refuse(meter: Meter, text: string): never {
   throw refusal(meter, 'invalid_data', ` refused the event. ${text}`)
 }
 
-function numberOf(meter: Meter, data: Row, field: string): number {
-  const value = data[field]
-  if (typeof value === 'number' && Number.isFinite(value)) return value
-  return refuse(meter, `${field}: aggregate.sum needs a number.`)
-}
-
-function partOf(meter: Meter, data: Row, field: string): unknown {
-  const value = data[field]
-  if (value === null || ['undefined', 'string', 'number', 'boolean'].includes(typeof value)) return value
-  return refuse(meter, `${field}: aggregate.by needs a string, a number, a boolean or null.`)
-}
-
-/** @throws MetertapError `invalid_data`, `async_schema` or `not_json`. */
-export function sampleOf(meter: Meter, { sum, by = [] }: Aggregate, data: unknown): Sample {
-  const row = validateData(meter, data)
-  if (row === null || typeof row !== 'object') refuse(meter, 'aggregate needs data that is an object.')
-  const parts = by.map((field) => partOf(meter, row as Row, field))
-  return { parts, amounts: sum.map((field) => numberOf(meter, row as Row, field)) }
-}
-
-/** The summed event's data. */
-export function dataOf({ sum, by = [] }: Aggregate, { parts, amounts }: Sample): Row {
-  const row: Record<string, unknown> = {}
-  for (const [i, field] of by.entries()) if (parts[i] !== undefined) row[field] = parts[i]
-  for (const [i, field] of sum.entries()) row[field] = amounts[i]
-  return row
+/**
+ * The fields of `by` and `sum`, as one event's data or as what it adds to its window.
+ * @throws MetertapError `invalid_data`, `async_schema` or `not_json`.
+ */
+export function sampleOf(meter: Meter, { sum, by = [] }: Aggregate, data: unknown): Row {
+  const row = validateData(meter, data) as Row | null
+  if (row === null || typeof row !== 'object') return refuse(meter, 'aggregate needs data that is an object.')
+  const sample: Record<string, unknown> = {}
+  for (const field of by) {
+    const value = row[field]
+    if (value !== null && ['object', 'function'].includes(typeof value))
+      refuse(meter, `${field}: aggregate.by needs a string, a number, a boolean or null.`)
+    if (value !== undefined) sample[field] = value
+  }
+  for (const field of sum) {
+    if (!Number.isFinite(row[field])) refuse(meter, `${field}: aggregate.sum needs a number.`)
+    sample[field] = row[field]
+  }
+  return sample
 }
 
 /**
@@ -49,16 +35,9 @@ export function dataOf({ sum, by = [] }: Aggregate, { parts, amounts }: Sample):
  * better now than then.
  * @throws MetertapError `invalid_data`, `async_schema`, `not_json` or `event_too_large`.
  */
-export function firstText(
-  meter: Meter,
-  aggregate: Aggregate,
-  startMs: number,
-  sample: Sample,
-  limit: SizeLimit,
-): string {
-  const data = dataOf(aggregate, sample)
-  validateData(meter, data)
-  const text = JSON.stringify([meter.name, startMs, data])
+export function firstText(meter: Meter, startMs: number, sample: Row, limit: SizeLimit): string {
+  validateData(meter, sample)
+  const text = JSON.stringify([meter.name, startMs, sample])
   checkSize(meter, text, limit)
   return text
 }
@@ -72,5 +51,5 @@ export function windowStart(atMs: number, windowMs: number): number {
 export function soleText(meter: Meter, atMs: number, data: unknown, limit: SizeLimit): string {
   checkTime(meter, atMs)
   const aggregate = meter.options.aggregate as Aggregate
-  return firstText(meter, aggregate, windowStart(atMs, aggregate.windowMs), sampleOf(meter, aggregate, data), limit)
+  return firstText(meter, windowStart(atMs, aggregate.windowMs), sampleOf(meter, aggregate, data), limit)
 }

@@ -1,7 +1,7 @@
 import type { Aggregate, Meter } from '../meter/contract.ts'
 import { validateData } from '../meter/encode-event.ts'
 import { CompensatedSum } from './compensated-sum.ts'
-import { dataOf, type Sample, windowStart } from './rollup-sample.ts'
+import { type Row, windowStart } from './rollup-sample.ts'
 
 /** Where a window stands in time. */
 export interface WindowTimes {
@@ -25,22 +25,23 @@ export class RollupWindow {
   readonly place: WindowPlace
   /** Whether the sums have grown since they were last given to the outbox. */
   isDirty = true
-  readonly #parts: Sample['parts']
+  /** The first one: its `by` fields are those of all. */
+  readonly #sample: Row
   #sums: readonly CompensatedSum[]
 
-  constructor(place: WindowPlace, { parts, amounts }: Sample) {
+  constructor(place: WindowPlace, sample: Row) {
     this.place = place
-    this.#parts = parts
-    this.#sums = amounts.map((amount) => new CompensatedSum(amount))
+    this.#sample = sample
+    this.#sums = amountsOf(place.aggregate, sample).map((amount) => new CompensatedSum(amount))
   }
 
   /** Adds if the sums then still fit the schema; false when they do not, and nothing has changed. */
-  add({ amounts }: Sample): boolean {
+  add(sample: Row): boolean {
     const { meter, aggregate } = this.place
+    const amounts = amountsOf(aggregate, sample)
     const sums = this.#sums.map((sum, i) => sum.plus(amounts[i] ?? 0))
-    const values = sums.map(({ value }) => value)
-    if (values.some((value, i) => isInexact(value, this.#sums[i]?.value, amounts[i]))) return false
-    if (!fits(meter, dataOf(aggregate, { parts: this.#parts, amounts: values }))) return false
+    if (sums.some(({ value }, i) => isInexact(value, this.#sums[i]?.value, amounts[i]))) return false
+    if (!fits(meter, this.#with(sums))) return false
     this.#sums = sums
     this.isDirty = true
     return true
@@ -48,10 +49,20 @@ export class RollupWindow {
 
   /** The event's JSON as of now. */
   get event(): string {
-    const { meter, aggregate, startMs } = this.place
-    const amounts = this.#sums.map(({ value }) => value)
-    return JSON.stringify([meter.name, startMs, dataOf(aggregate, { parts: this.#parts, amounts })])
+    const { meter, startMs } = this.place
+    return JSON.stringify([meter.name, startMs, this.#with(this.#sums)])
   }
+
+  /** The summed event's data. */
+  #with(sums: readonly CompensatedSum[]): Row {
+    const row: Record<string, unknown> = { ...this.#sample }
+    for (const [i, field] of this.place.aggregate.sum.entries()) row[field] = sums[i]?.value
+    return row
+  }
+}
+
+function amountsOf({ sum }: Aggregate, sample: Row): number[] {
+  return sum.map((field) => sample[field] as number)
 }
 
 /** Whole numbers add up to a whole number, and beyond 2^53 that cannot be held exactly. */
@@ -77,6 +88,6 @@ export function windowTimes(atMs: number, windowMs: number, nowMs: number, stead
 }
 
 /** Tells windows of one start apart. A field that is missing is another value than null. */
-export function keyOf(meter: Meter, startMs: number, { parts }: Sample): string {
-  return JSON.stringify([meter.name, startMs, parts.map((part) => (part === undefined ? [] : part))])
+export function keyOf({ name }: Meter, { by = [] }: Aggregate, startMs: number, sample: Row): string {
+  return JSON.stringify([name, startMs, by.map((field) => (field in sample ? sample[field] : []))])
 }

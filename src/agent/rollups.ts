@@ -3,7 +3,7 @@ import { checkTime, type SizeLimit } from '../meter/encode-event.ts'
 import type { Durability } from '../outbox/contract.ts'
 import type { MetertapError } from '../wire/errors.ts'
 import { Group } from './receipt.ts'
-import { firstText, type Sample, sampleOf } from './rollup-sample.ts'
+import { firstText, type Row, sampleOf } from './rollup-sample.ts'
 import { keyOf, RollupWindow, type WindowTimes, windowTimes } from './rollup-window.ts'
 
 /** A window as it goes into the outbox. */
@@ -82,7 +82,7 @@ export class Rollups {
     const sample = sampleOf(meter, aggregate, data)
     const { now, monotonic, onDue } = this.#options
     const times = windowTimes(atMs, aggregate.windowMs, now(), monotonic())
-    const key = keyOf(meter, times.startMs, sample)
+    const key = keyOf(meter, aggregate, times.startMs, sample)
     const known = this.#windows.get(key)
     // A timer can be late by hours, after sleep: what has ended takes nothing more.
     const grown = known && !this.#isOver(known) && known.add(sample) ? known : undefined
@@ -150,9 +150,9 @@ export class Rollups {
   #open(
     meter: Meter,
     aggregate: Aggregate,
-    { key, times, sample }: { key: string; times: WindowTimes; sample: Sample },
+    { key, times, sample }: { key: string; times: WindowTimes; sample: Row },
   ): RollupWindow {
-    const text = firstText(meter, aggregate, times.startMs, sample, this.#options)
+    const text = firstText(meter, times.startMs, sample, this.#options)
     this.#options.admit(text.length)
     const old = this.#windows.get(key)
     if (old) this.#end(old)
