@@ -39,11 +39,11 @@ function outboxOpener(
   loader: Loader<typeof SecondPiece>,
   rest: Loader<typeof ThirdPiece>,
 ): AgentParts<Outbox>['openOutbox'] {
-  const { now: clock, newStreamId: random, indexedDB, onLifecycle, setTimer } = runtime
+  const { now: clock, newStreamId: random } = runtime
   return async (name, watch) => {
     const onDegraded = (cause: unknown) => watch.onDegraded(inMemory(cause))
     try {
-      const home = await openIdbHome({ name, indexedDB, random, clock, onLifecycle, setTimer })
+      const home = await openIdbHome({ ...runtime, name, random, clock })
       return lazyOutbox({ home, loader, rest, onDegraded, onRecovered: watch.onRecovered })
     } catch (cause) {
       onDegraded(cause)

@@ -1,11 +1,8 @@
 import { MetertapError } from '../../wire/errors.ts'
 import { asOutboxError, isConnectionLoss } from './errors.ts'
-import { openDatabase, type SetTimer } from './open-database.ts'
+import { type OpenDatabaseOptions, openDatabase } from './open-database.ts'
 
-export interface ConnectionDeps {
-  readonly name: string
-  readonly indexedDB: IDBFactory | undefined
-  readonly setTimer?: SetTimer | undefined
+export interface ConnectionDeps extends OpenDatabaseOptions {
   /** Called with the reason when a lost connection could not be opened again. */
   readonly onBroken?: ((error: unknown) => void) | undefined
 }
@@ -24,8 +21,8 @@ export interface Connection {
 /** A storage process that went away may fail the first transactions of a new connection, too. */
 const MAX_REOPENINGS = 3
 
-export async function connect({ name, indexedDB, onBroken, setTimer }: ConnectionDeps): Promise<Connection> {
-  const open = () => openDatabase({ factory: indexedDB, name, lost: lose, setTimer })
+export async function connect(deps: ConnectionDeps): Promise<Connection> {
+  const open = () => openDatabase(deps, lose)
   let opening: Promise<IDBDatabase> | undefined
   let closed = false
   let current: IDBDatabase | undefined = await open()
@@ -48,7 +45,7 @@ export async function connect({ name, indexedDB, onBroken, setTimer }: Connectio
       },
       (error) => {
         opening = undefined
-        onBroken?.(error)
+        deps.onBroken?.(error)
       },
     )
     return opening

@@ -36,8 +36,8 @@ export interface IdbHome {
 
 /** Opens, and makes if need be, the database. See openIdbOutbox() for how it rejects. */
 export async function openIdbHome(deps: IdbOutboxDeps): Promise<IdbHome> {
-  const { name = 'metertap', indexedDB, clock, onBroken, onLifecycle, setTimer } = deps
-  const connection = await connect({ name, indexedDB, onBroken, setTimer })
+  const { name = 'metertap', clock, onLifecycle } = deps
+  const connection = await connect({ ...deps, name })
   const presence = watchPresence(onLifecycle)
   const close = async () => {
     presence.stop()

@@ -5,10 +5,8 @@ import { createStores, SCHEMA_VERSION } from './schema.ts'
 export type SetTimer = (callback: () => void, delayMs: number) => () => void
 
 export interface OpenDatabaseOptions {
-  readonly factory: IDBFactory | undefined
+  readonly indexedDB: IDBFactory | undefined
   readonly name: string
-  /** Called when the browser closes the connection, or another tab wants to upgrade or delete the database. */
-  readonly lost: (database: IDBDatabase) => void
   /** Without it, nothing limits the waiting for an answer, and a blocked upgrade is not waited for. */
   readonly setTimer?: SetTimer | undefined
 }
@@ -22,12 +20,18 @@ const SILENT = 'the browser did not answer for 10 seconds. Reload the page, or r
 const BLOCKED = 'another tab holds an older version open. Close or reload it.'
 
 /** Opens the database over the given factory: bare, since the write path needs no more. */
-export async function openDatabase({ factory, name, lost, setTimer }: OpenDatabaseOptions): Promise<IDBDatabase> {
-  if (!factory) throw unavailable('there is no IndexedDB here.')
-  const request = openRequest(factory, name)
+export async function openDatabase(
+  { indexedDB, name, setTimer }: OpenDatabaseOptions,
+  /** Called when the browser closes the connection, or another tab wants to upgrade or delete the database. */
+  lost: (database: IDBDatabase) => void,
+): Promise<IDBDatabase> {
+  if (!indexedDB) throw unavailable('there is no IndexedDB here.')
+  const request = openRequest(indexedDB, name)
   const cancels: (() => void)[] = []
   try {
-    return guarded(await answerTo(request, setTimer, cancels), lost)
+    const database = await answerTo(request, setTimer, cancels)
+    for (const type of ['close', 'versionchange']) database.addEventListener(type, () => lost(database))
+    return database
   } catch (error) {
     // It may still be opened: nobody would close it, and it would block another tab's upgrade.
     request.addEventListener('success', () => request.result.close())
@@ -53,12 +57,6 @@ function answerTo(
     request.addEventListener('error', () => reject(unavailable(openFailure(request.error), request.error)))
     request.addEventListener('success', () => resolve(request.result))
   })
-}
-
-function guarded(database: IDBDatabase, lost: (database: IDBDatabase) => void): IDBDatabase {
-  database.addEventListener('close', () => lost(database))
-  database.addEventListener('versionchange', () => lost(database))
-  return database
 }
 
 function openRequest(factory: IDBFactory, name: string): IDBOpenDBRequest {
