@@ -36,7 +36,7 @@ async function bundle(entry: string): Promise<Bundled> {
   }
 }
 
-const IN_PAGES = ['idb', 'ky', 'nanoevents', 'zod']
+const IN_PAGES = ['idb', 'ky', 'nanoevents']
 
 describe('each entry’s bundle holds only its own runtime', () => {
   it.each([

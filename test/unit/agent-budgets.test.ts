@@ -44,10 +44,10 @@ describe('budgets that no machine changes', () => {
     expect(modules.filter((path) => /src\/relay|node:|\/(hono|jose|pino|uuid)\//.test(path))).toEqual([])
     expect(modules.some((path) => path.endsWith('src/agent/sender.ts'))).toBe(true)
     // Before the first record(); the rest is fetched when there is something to send.
-    expect(firstBytes).toBeLessThanOrEqual(12_350)
+    expect(firstBytes).toBeLessThanOrEqual(12_100)
     // As long as nothing is wrong.
-    expect(usualBytes).toBeLessThanOrEqual(37_600)
-    expect(allBytes).toBeLessThanOrEqual(46_700)
+    expect(usualBytes).toBeLessThanOrEqual(37_500)
+    expect(allBytes).toBeLessThanOrEqual(46_600)
   })
 
   test('no schema library is in it but the application’s own', async () => {
