@@ -5,6 +5,7 @@ import { MetertapError } from '../wire/errors.ts'
 import { createDelivery } from './delivery.ts'
 import type { DrainSettings, SignedIn } from './drain-options.ts'
 import { closeOrphans } from './orphans.ts'
+import { restFor } from './rest-for.ts'
 
 /**
  * What came of draining: 'done', nothing is left of the account; 'busy', a page or another worker is the sender;
@@ -18,6 +19,8 @@ export interface DrainParts {
   readonly outbox: Outbox
   /** Ends it early: 'later'. */
   readonly signal: AbortSignal
+  /** What fails is tried again when its backoff is over, if that is so soon, ms. Default 0. */
+  readonly patienceMs?: number
 }
 
 /** Sends what waits of whoever is signed in, as the one sender, and goes. */
@@ -110,6 +113,13 @@ async function send(parts: DrainParts, signedIn: SignedIn, name: string, lost: A
   try {
     await closeOrphans({ outbox, locks, own: '', nowMs: now() })
     await drainer.drain(true)
+    const untilMs = now() + (parts.patienceMs ?? 0)
+    for (let at = drainer.nextTryAtMs; at !== undefined && at < untilMs; at = drainer.nextTryAtMs) {
+      if (signal.aborted) break
+      trouble = undefined
+      await restFor(at - now(), setTimer, signal)
+      await drainer.drain()
+    }
     const isLeft = drainer.nextTryAtMs !== undefined || signal.aborted || isHeld
     return isLeft || trouble !== undefined ? 'later' : 'done'
   } finally {

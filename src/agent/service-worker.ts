@@ -2,8 +2,9 @@ import { openIdbOutbox } from '../outbox/idb/open.ts'
 import { type ServiceWorkerRuntime, serviceWorkerRuntime, type Wake, type WakeKind } from '../runtime/service-worker.ts'
 import { MetertapError } from '../wire/errors.ts'
 import { syncTag } from './background-sync.ts'
-import { type DrainOutcome, drainOnce } from './drain.ts'
+import type { DrainOutcome } from './drain.ts'
 import { type DrainOptions, type DrainSettings, readDrainOptions } from './drain-options.ts'
+import { drainPatiently } from './drain-patiently.ts'
 
 /** What drainUsage() gives: a way to send at other moments. */
 export interface UsageDrain {
@@ -16,6 +17,8 @@ export interface UsageDrain {
 
 /** A worker is killed some time after its event should have ended: better to give the events back before. */
 const MAX_DRAIN_MS = 60_000
+/** So long of it a Background Sync is tried again by ourselves, since Chromium does so after five minutes. */
+const SYNC_PATIENCE_MS = 40_000
 /** Wakes that come thick and fast, such as messages, look into the outbox no more often than this. */
 const QUIET_MS = 5_000
 const WAKES: readonly WakeKind[] = ['activate', 'message', 'periodicsync', 'push', 'sync']
@@ -23,7 +26,8 @@ const WAKES: readonly WakeKind[] = ['activate', 'message', 'periodicsync', 'push
 /**
  * Sends from the service worker what pages have left in their outbox: on Background Sync, where pages ask for it with
  * `createAgent({ backgroundSync: true })`, and on whatever else wakes the worker: activate, message, push, periodic sync.
- * Under the same lock as the pages, so one sends for all. Call it while the worker's script first runs.
+ * Under the same lock as the pages, so one sends for all. On Background Sync it goes on trying for 40 s, then the browser
+ * does, after minutes. Call it while the worker's script first runs.
  *
  * @throws MetertapError `bad_option` when an option cannot be used.
  * @example
@@ -38,8 +42,8 @@ export function drainUsage(options: DrainOptions): UsageDrain {
   let running: Promise<DrainOutcome> | undefined
   let lastMs = Number.NEGATIVE_INFINITY
 
-  const drain = (): Promise<DrainOutcome> => {
-    running ??= drainInTime(settings, runtime).finally(() => {
+  const drain = (patienceMs = 0): Promise<DrainOutcome> => {
+    running ??= drainInTime(settings, runtime, patienceMs).finally(() => {
       running = undefined
       lastMs = runtime.monotonic()
     })
@@ -51,7 +55,7 @@ export function drainUsage(options: DrainOptions): UsageDrain {
     if (!isSync && runtime.monotonic() - lastMs < QUIET_MS) return
     // Of other syncs than ours we take the occasion, and leave the outcome to their owner.
     const isOurs = isSync && tag === syncTag(settings.outbox)
-    const outcome = await drain().catch((error) => {
+    const outcome = await drain(isOurs ? SYNC_PATIENCE_MS : 0).catch((error) => {
       if (isOurs) throw error
       return undefined
     })
@@ -62,16 +66,20 @@ export function drainUsage(options: DrainOptions): UsageDrain {
   }
 
   runtime.onWake(settings.onFetch ? [...WAKES, 'fetch'] : WAKES, (wake) => wake.waitUntil(hear(wake)))
-  return { drain }
+  return { drain: () => drain() }
 }
 
-async function drainInTime(settings: DrainSettings, runtime: ServiceWorkerRuntime): Promise<DrainOutcome> {
+async function drainInTime(
+  settings: DrainSettings,
+  runtime: ServiceWorkerRuntime,
+  patienceMs: number,
+): Promise<DrainOutcome> {
   const { now: clock, newStreamId: random, indexedDB, setTimer } = runtime
   const outbox = await openIdbOutbox({ name: settings.outbox, indexedDB, random, clock, setTimer })
   const late = new AbortController()
   const inTime = setTimer(() => late.abort(), MAX_DRAIN_MS)
   try {
-    return await drainOnce({ settings, runtime, outbox, signal: late.signal })
+    return await drainPatiently({ settings, runtime, outbox, signal: late.signal }, patienceMs)
   } finally {
     inTime()
     await outbox.close()

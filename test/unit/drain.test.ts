@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type DrainOutcome, drainOnce } from '../../src/agent/drain.ts'
 import { type DrainOptions, readDrainOptions } from '../../src/agent/drain-options.ts'
+import { drainPatiently } from '../../src/agent/drain-patiently.ts'
 import type { Outbox } from '../../src/outbox/contract.ts'
 import { createMemoryOutbox } from '../../src/outbox/memory/open.ts'
 import { events } from '../contract/outbox-kit.ts'
@@ -16,7 +17,7 @@ interface Worker {
   readonly outbox: Outbox
   readonly asked: () => number
   readonly abort: AbortController
-  drain(options?: Partial<DrainOptions>): Promise<DrainOutcome>
+  drain(options?: Partial<DrainOptions>, patienceMs?: number): Promise<DrainOutcome>
 }
 
 /** A service worker beside an outbox in which accounts a and b have left two events each. */
@@ -38,9 +39,10 @@ async function worker(isEmpty = false): Promise<Worker> {
   return {
     ...{ w, outbox, abort },
     asked: () => asked,
-    drain: (options) => {
+    drain: (options, patienceMs = 0) => {
       const settings = readDrainOptions({ relay: 'https://relay.test', token, ...options })
-      return drainOnce({ settings, runtime, outbox, signal: abort.signal })
+      const parts = { settings, runtime, outbox, signal: abort.signal }
+      return patienceMs === 0 ? drainOnce(parts) : drainPatiently(parts, patienceMs)
     },
   }
 }
@@ -104,6 +106,80 @@ describe('a service worker drains', () => {
     expect(w.clock.pendingMs).toEqual([])
     expect(await drain()).toBe('done')
     expect(w.relay.ids).toHaveLength(2)
+  })
+
+  describe('with patience, as on Background Sync', () => {
+    const PATIENCE_MS = 40_000
+
+    test('what fails is tried again after its backoff, and arrives once', async () => {
+      const { w, drain } = await worker()
+      w.relay.faults.push('offline', 503, 'lost')
+      const outcome = drain({}, PATIENCE_MS)
+      await w.clock.advance(PATIENCE_MS)
+      expect(await outcome).toBe('done')
+      expect(w.relay.ids).toHaveLength(2)
+      expect(w.relay.conflicts).toEqual([])
+      expect(w.clock.pendingMs).toEqual([])
+      expect(w.locks.isHeld(LOCK)).toBe(false)
+    })
+
+    test('which ends: a relay that stays away is left to the browser’s next try', async () => {
+      const { w, drain } = await worker()
+      w.relay.faults.push(...Array.from({ length: 100 }, () => 'offline' as const))
+      const outcome = drain({}, PATIENCE_MS)
+      await w.clock.advance(PATIENCE_MS)
+      expect(await outcome).toBe('later')
+      expect(w.relay.faults.length).toBeGreaterThan(80)
+      expect(w.clock.pendingMs).toEqual([])
+    })
+
+    test('and cuts no Retry-After short', async () => {
+      const { w, drain } = await worker()
+      w.relay.faults.push(new Response('', { status: 503, headers: { 'retry-after': '60' } }))
+      expect(await drain({}, PATIENCE_MS)).toBe('later')
+      expect([w.relay.requests.length, w.relay.ids]).toEqual([1, []])
+    })
+
+    test('ends at once when its time is over', async () => {
+      const { w, drain, abort } = await worker()
+      w.relay.faults.push('offline', 'offline', 'offline')
+      const outcome = drain({}, PATIENCE_MS)
+      await settle()
+      abort.abort()
+      expect(await outcome).toBe('later')
+      expect(w.clock.pendingMs).toEqual([])
+    })
+
+    test('a back end that cannot be asked for the token yet is asked again, not for ever', async () => {
+      const { w, drain } = await worker()
+      let asked = 0
+      const token = () => {
+        if (asked++ < 3) throw new TypeError('Failed to fetch')
+        return 'token-a'
+      }
+      const outcome = drain({ token, account: 'a' }, PATIENCE_MS)
+      await w.clock.advance(PATIENCE_MS)
+      expect([await outcome, asked, w.relay.ids.length]).toEqual(['done', 4, 2])
+      asked = Number.NEGATIVE_INFINITY
+      const given = failure(() => drain({ token, account: 'b' }, PATIENCE_MS))
+      await w.clock.advance(PATIENCE_MS)
+      expect((await given).message).toBe('Failed to fetch')
+      expect(w.clock.pendingMs).toEqual([])
+    })
+
+    test('a page that is the sender may be on its way out: what it leaves is sent', async () => {
+      const { w, drain } = await worker()
+      const page = w.locks.client()
+      void page.manager.request(LOCK, () => new Promise(() => {}))
+      await settle()
+      const outcome = drain({}, PATIENCE_MS)
+      await w.clock.advance(3_000)
+      expect(w.relay.ids).toEqual([])
+      page.kill()
+      await w.clock.advance(5_000)
+      expect(await outcome).toBe('done')
+      expect(w.relay.ids).toHaveLength(2)
+    })
   })
 
   test('ends in the middle of a request when its time is over, and loses nothing', async () => {
