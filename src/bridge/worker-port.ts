@@ -30,12 +30,14 @@ export function serveWorker(bridge: BridgePort, port: MessagePort, locks: Locks)
     sessions.clear()
   }
   port.addEventListener('message', ({ data }: MessageEvent<Call | Life>) => {
+    // Whatever else a worker may say: the main process judges its requests, as it judges the page's.
+    if (typeof data !== 'object' || data === null) return
     if ('lock' in data) {
-      locks?.request(data.lock, end).catch(() => {})
+      locks?.request(String(data.lock), end).catch(() => {})
       return
     }
     const { id, request } = data
-    sessions.add(request.session)
+    if (request?.kind === 'hello') sessions.add(request.session)
     bridge.call(request).then(
       (answer) => port.postMessage({ id, answer } satisfies Answer),
       () => port.postMessage({ id } satisfies Answer),

@@ -75,6 +75,28 @@ describe('a worker of a page', () => {
     await usage.close()
   })
 
+  it('that talks rubbish harms nobody: the main process refuses it, and the page goes on', async () => {
+    const world = await openWorld()
+    const bridge = lent(world)
+    for (const rubbish of [
+      null,
+      7,
+      'x',
+      {},
+      { id: 'a' },
+      { id: 'b', request: { kind: 'hello' } },
+      { lock: null },
+      [],
+    ]) {
+      bridge.postMessage(rubbish)
+    }
+    const usage = start(bridge)
+    expect(await usage.record(calls, { n: 1 }).durable).toBe('memory')
+    expect(world.refusals.length).toBeGreaterThan(0)
+    expect(new Set(world.refusals.map(({ code }) => code))).toEqual(new Set(['bad_message']))
+    await usage.close()
+  })
+
   it('whose page has no bridge has none either: the page hears what is missing', () => {
     expect(() => lendBridge()).toThrow(expect.objectContaining({ code: 'bridge_missing' }))
     expect(() => lendBridge({ version: 99, call: async () => {} })).toThrow(
