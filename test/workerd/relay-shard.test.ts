@@ -274,12 +274,13 @@ describe('a shard', () => {
 
   test('that lingers sends what many accounts bring in small batches as one call', () =>
     inside(async (bed) => {
-      const shard = bed.restart({ lingerMs: 300 })
-      for (let account = 0; account < 40; account++) {
+      const shard = bed.restart({ lingerMs: 1_500 })
+      const batches = Array.from({ length: 40 }, (_, account) => {
         const list = events(0, 4, { stream: streamId(account) })
-        await shard.accept(request(list, { account: `account-${account}`, receivedAtMs: NOW_MS }))
-      }
-      await expect.poll(() => bed.calls.length, { timeout: 5_000 }).toBeGreaterThan(0)
+        return shard.accept(request(list, { account: `account-${account}`, receivedAtMs: NOW_MS }))
+      })
+      await Promise.all(batches)
+      await expect.poll(() => bed.calls.length, { timeout: 20_000 }).toBeGreaterThan(0)
       expect(bed.calls.map(({ ids }) => ids.length)).toEqual([200])
     }))
 
