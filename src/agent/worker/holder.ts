@@ -2,6 +2,7 @@ import type { DeadLetter, Outbox, OutboxTotals, StreamSummary } from '../../outb
 import { bytesIn, eventsIn } from '../../outbox/core/sums.ts'
 import type { Runtime } from '../../runtime/contract.ts'
 import type { MetertapError } from '../../wire/errors.ts'
+import { lettersOf, ownLetters, streamsOf, totalsOf } from './account-reads.ts'
 import { checkRequest, heldElsewhere } from './append-request.ts'
 import type { RelayAccess } from './bindings.ts'
 import { Heads } from './heads.ts'
@@ -125,29 +126,26 @@ export class Holder {
     return events
   }
 
-  async totals(account: string): Promise<OutboxTotals> {
-    const streams = await this.streams(account)
-    const { length: deadLetters } = await this.deadLetters(account)
-    const events = streams.reduce((sum, stream) => sum + waitingIn(stream), 0)
-    // Bytes are counted for all accounts together: an account's share is told by its events.
-    const all = await this.#options.outbox.totals()
-    return { events, deadLetters, bytes: all.events === 0 ? 0 : Math.round((all.bytes * events) / all.events) }
+  totals(account: string): Promise<OutboxTotals> {
+    return totalsOf(this.#options.outbox, account)
   }
 
-  async streams(account: string): Promise<StreamSummary[]> {
-    return (await this.#options.outbox.streams()).filter(({ accountTag }) => accountTag === account)
+  streams(account: string): Promise<StreamSummary[]> {
+    return streamsOf(this.#options.outbox, account)
   }
 
-  async deadLetters(account: string): Promise<DeadLetter[]> {
-    return (await this.#options.outbox.deadLetters()).filter(({ accountTag }) => accountTag === account)
+  deadLetters(account: string): Promise<DeadLetter[]> {
+    return lettersOf(this.#options.outbox, account)
   }
 
   async deleteDeadLetters(account: string, letters: readonly Pick<DeadLetter, 'stream' | 'seq'>[]): Promise<void> {
-    await this.#options.outbox.deleteDeadLetters(await this.#own(account, letters))
+    const { outbox } = this.#options
+    await outbox.deleteDeadLetters(await ownLetters(outbox, account, letters))
   }
 
   async retryDeadLetters(account: string, letters: readonly Pick<DeadLetter, 'stream' | 'seq'>[]): Promise<number> {
-    const retried = await this.#options.outbox.retryDeadLetters(await this.#own(account, letters))
+    const { outbox } = this.#options
+    const retried = await outbox.retryDeadLetters(await ownLetters(outbox, account, letters))
     this.#recount(account)
     return retried
   }
@@ -251,11 +249,6 @@ export class Holder {
     this.#alarmAtMs = atMs
   }
 
-  async #own<T extends Pick<DeadLetter, 'stream' | 'seq'>>(account: string, letters: readonly T[]): Promise<T[]> {
-    const own = await this.deadLetters(account)
-    return letters.filter((letter) => own.some(({ stream, seq }) => stream === letter.stream && seq === letter.seq))
-  }
-
   /** What is missing to send at all. */
   #missing(): AppendReply['trouble'] {
     try {
@@ -276,8 +269,4 @@ export class Holder {
     const flushIntervalMs = lane?.flushIntervalMs ?? this.#settings.flushIntervalMs
     return { nowMs: runtime.now(), random: runtime.random, flushIntervalMs }
   }
-}
-
-function waitingIn({ recorded, settled, dead, dropped }: StreamSummary): number {
-  return recorded - settled - dead - Object.values(dropped).reduce((sum, count) => sum + count, 0)
 }

@@ -4,6 +4,7 @@ import type { Turn } from '../../schedule/drainer.ts'
 import { createTokenSource } from '../../transport/token-source.ts'
 import { MetertapError } from '../../wire/errors.ts'
 import { createTurn, type DeliverySettings } from '../delivery.ts'
+import { waitingOf } from './account-reads.ts'
 import type { RelayAccess } from './bindings.ts'
 import type { Drained } from './plan.ts'
 
@@ -143,14 +144,4 @@ export class Lane {
       },
     })
   }
-}
-
-/** Events of the account that are in the outbox, those put off too. */
-async function waitingOf(outbox: Outbox, account: string): Promise<number> {
-  let waiting = 0
-  for (const { accountTag, recorded, settled, dead, dropped } of await outbox.streams()) {
-    if (accountTag !== account) continue
-    waiting += recorded - settled - dead - Object.values(dropped).reduce((sum, count) => sum + count, 0)
-  }
-  return waiting
 }
