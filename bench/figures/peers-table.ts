@@ -23,6 +23,7 @@ function fate(cell: Cell): string {
 function cutLines({ columns, rows }: Table): string[] {
   return rows.flatMap((row) => {
     const end = String(row[columns.indexOf('delivered ms')] ?? '')
+    if (end === '–') return [`${row[0]}: no burst of it came to an end that could be measured.`]
     if (!/^(cut off|crashed) after/.test(end)) return []
     return [`${row[0]}: ${end} with ${row[columns.indexOf('events')]} events delivered; its costs are at least these.`]
   })

@@ -142,6 +142,7 @@ describe('what is known of some', () => {
       ['posthog', '–'],
     ])
     expect(notes).toContain('posthog: crashed')
+    expect(peersTable({ tables })).toContain('posthog: no burst of it came to an end that could be measured.')
   })
 
   test('does not make a library lossless that failed in a fate, or has not met all', () => {
