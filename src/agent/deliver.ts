@@ -1,4 +1,4 @@
-import type { Claim, Outbox, Settled, Settlement } from '../outbox/contract.ts'
+import type { Claim, ClaimOptions, Outbox, Settled, Settlement } from '../outbox/contract.ts'
 import { segmentDamage } from '../outbox/core/sound-rows.ts'
 import { eventsIn } from '../outbox/core/sums.ts'
 import type { Turn } from '../schedule/drainer.ts'
@@ -89,24 +89,32 @@ function blamesContent({ status, code }: Outcome & { kind: 'refused' }): boolean
   return (status === 400 || status === 422) && code !== 'unsupported_version'
 }
 
-/** One turn of delivery: claim, build, send, settle. */
-export function createDeliver(options: DeliverOptions): () => Promise<Turn> {
+/**
+ * One turn of delivery: claim, build, send, settle. `follows`: the turn before has only just ended with 'more', so what it
+ * claimed for this one is as good as new.
+ */
+export function createDeliver(options: DeliverOptions): (follows?: boolean) => Promise<Turn> {
   const { outbox, limits, hooks, now, clock } = options
   const poison = new Poison()
   /** What limits grow back to, after a 413 made them smaller. */
   let mostEvents = limits.maxBatchEvents
   /** The next claim is to look at every text. */
   let verify = false
+  /** Claimed by the last settlement for a turn that follows it at once; without a lease, so nobody needs to give it back. */
+  let next: Claim | undefined
+
+  const maxEvents = () => Math.min(limits.maxBatchEvents, poison.maxEvents)
+  const bounds = (): Omit<ClaimOptions, 'leaseMs'> => {
+    return { accountTag: options.accountTag, maxBytes: limits.maxBatchBytes, maxEvents: maxEvents(), nowMs: now() }
+  }
 
   /** Wishes of the relay only ever lower a limit. */
-  const obey = (policy: Policy) => {
-    const { maxBatchBytes, maxBatchEvents } = policy
+  const limit = ({ maxBatchBytes, maxBatchEvents }: Policy) => {
     if (maxBatchBytes) limits.maxBatchBytes = Math.min(limits.maxBatchBytes, maxBatchBytes)
     if (maxBatchEvents) {
       mostEvents = Math.min(mostEvents, maxBatchEvents)
       limits.maxBatchEvents = Math.min(limits.maxBatchEvents, maxBatchEvents)
     }
-    hooks.onPolicy(policy)
   }
 
   /** Settles what no relay has answered for: its reports stay unreported. */
@@ -117,12 +125,16 @@ export function createDeliver(options: DeliverOptions): () => Promise<Turn> {
   }
 
   const settle = async (claim: Claim, sent: Claim, answer: WireAnswer): Promise<Turn> => {
-    const { received, rejected } = answer
+    const { received, rejected, policy } = answer
     const deferred = deferralsOf(answer.retry, sent)
-    const settled = await outbox.settle({ claim, received, rejected, deferred, nowMs: now() })
+    if (policy) limit(policy)
+    const ahead = claim.more && options.leaseMs === 0 && { next: bounds() }
+    const verdicts = { received, rejected, deferred }
+    const settled = await outbox.settle({ claim, ...verdicts, nowMs: now(), counted: true, ...ahead })
+    next = settled.next
     hooks.onSettled(settled, sent)
     if (deferred.length > 0) hooks.onDeferred(Math.min(...deferred.map(({ delayMs }) => delayMs)))
-    if (answer.policy) obey(answer.policy)
+    if (policy) hooks.onPolicy(policy)
     const isFree = settled.received > 0 && (await tryAgain())
     // All of it has left and nothing lay behind it: what has come since brings a flush of its own.
     if (isFree && !claim.more && settled.received === eventsIn(claim.segments)) return { kind: 'empty' }
@@ -140,6 +152,8 @@ export function createDeliver(options: DeliverOptions): () => Promise<Turn> {
   const tryAgain = async (): Promise<boolean> => {
     limits.maxBatchEvents = Math.min(mostEvents, limits.maxBatchEvents + Math.ceil(mostEvents / 100))
     const suspects = poison.accepted()
+    // What is claimed already would leave them out.
+    if (suspects.length > 0) next = undefined
     for (const segment of suspects) await outbox.release({ segments: [segment], reports: [], more: false })
     return suspects.length === 0
   }
@@ -195,14 +209,17 @@ export function createDeliver(options: DeliverOptions): () => Promise<Turn> {
     return outcome
   }
 
-  return async () => {
-    const { accountTag, leaseMs } = options
-    const maxEvents = Math.min(limits.maxBatchEvents, poison.maxEvents)
-    const bounds = { maxBytes: limits.maxBatchBytes, maxEvents }
-    const claim = await outbox.claim({ accountTag, ...bounds, nowMs: now(), leaseMs, ...(verify && { verify }) })
+  const claimNew = (): Promise<Claim | undefined> =>
+    outbox.claim({ ...bounds(), leaseMs: options.leaseMs, ...(verify && { verify }) })
+
+  return async (follows = false) => {
+    // Whoever is the sender by leases alone has to write one.
+    const ready = follows && options.leaseMs === 0 ? next : undefined
+    next = undefined
+    const claim = ready ?? (await claimNew())
     verify = false
     if (!claim) return { kind: 'empty' }
-    const sent = narrowClaim(claim, maxEvents)
+    const sent = narrowClaim(claim, maxEvents())
     hooks.onSending(sent)
     try {
       return await conclude(claim, sent, await request(sent))

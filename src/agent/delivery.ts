@@ -49,7 +49,7 @@ export function createDelivery(options: DeliveryOptions): Drainer {
 }
 
 /** One turn of delivery, with all that it needs for its request. */
-export function createTurn(options: TurnOptions): () => Promise<Turn> {
+export function createTurn(options: TurnOptions): (follows?: boolean) => Promise<Turn> {
   const { settings, runtime, tokens, outbox, device, isExclusive, signal, hooks } = options
   const { now, gzip, setTimer } = runtime
   const http = ky.create({ retry: 0, throwHttpErrors: false, timeout: false, fetch: runtime.fetch })

@@ -1,5 +1,5 @@
 import { eventId } from '../meter/contract.ts'
-import type { Claim, RecordingOutbox, Settled } from '../outbox/contract.ts'
+import type { Claim, OutboxTotals, RecordingOutbox, Settled } from '../outbox/contract.ts'
 import { eventsIn } from '../outbox/core/sums.ts'
 import type { Counters } from './counters.ts'
 import { countAnew, countRequest } from './counting.ts'
@@ -29,10 +29,12 @@ export class Outcomes {
     countRequest(this.#options.counters, claim && eventsIn(claim.segments))
   }
 
-  settled({ received, dead }: Settled): void {
+  settled({ received, dead, totals }: Settled): void {
     const { counters, emit } = this.#options
+    const isNews = totals && this.#take(totals)
     counters.accepted += received
     if (received > 0) emit('settled', { received })
+    else if (isNews) emit('counted', {})
     for (const { stream, seq, code, detail } of dead) emit('deadletter', { id: eventId(stream, seq), code, detail })
   }
 
@@ -52,9 +54,7 @@ export class Outcomes {
 
   async count(outbox: RecordingOutbox): Promise<void> {
     try {
-      const isNews = countAnew(this.#options.counters, await outbox.totals())
-      this.#options.onCounted()
-      if (isNews) this.#options.emit('counted', {})
+      if (this.#take(await outbox.totals())) this.#options.emit('counted', {})
     } catch {
       // Only a display: the next append or settlement counts again.
     }
@@ -62,6 +62,13 @@ export class Outcomes {
 
   close(): void {
     this.#closed = true
+  }
+
+  /** True when it differs from what was known. */
+  #take(totals: OutboxTotals): boolean {
+    const isNews = countAnew(this.#options.counters, totals)
+    this.#options.onCounted()
+    return isNews
   }
 
   #trouble(code: string, detail: string): void {

@@ -308,6 +308,7 @@ export class Sender implements Sending<Outbox> {
     // Before anybody is told, so that stats() says the same.
     countLeft(counters, settled.received)
     this.#outcomes.settled(settled)
+    if (settled.totals) return
     // A long drain settles many times a second; its last answer always counts.
     const nowMs = runtime.monotonic()
     if (counters.waiting > 0 && settled.dead.length === 0 && nowMs < this.#recountAtMs) return

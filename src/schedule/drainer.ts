@@ -8,7 +8,8 @@ export type Turn =
   | { readonly kind: 'wait'; readonly atLeastMs: number; readonly byServer?: boolean }
 
 export interface DrainerOptions {
-  readonly turn: () => Promise<Turn>
+  /** `follows`: the turn before it has only just ended, with 'more'. */
+  readonly turn: (follows: boolean) => Promise<Turn>
   /** False while paused, closed, or another agent is the sender. */
   readonly mayRun: () => boolean
   readonly backoff: Backoff
@@ -54,9 +55,9 @@ export function createDrainer(options: DrainerOptions): Drainer {
     wait = { untilMs: now() + delayMs, mandatory: byServer, cancel }
   }
 
-  const safeTurn = async (): Promise<Turn> => {
+  const safeTurn = async (follows: boolean): Promise<Turn> => {
     try {
-      return await turn()
+      return await turn(follows)
     } catch (error) {
       onError(error)
       return { kind: 'wait', atLeastMs: 0 }
@@ -68,8 +69,8 @@ export function createDrainer(options: DrainerOptions): Drainer {
     try {
       do {
         again = false
-        while (mayRun()) {
-          const result = await safeTurn()
+        for (let follows = false; mayRun(); follows = true) {
+          const result = await safeTurn(follows)
           if (result.kind === 'wait') return planRetry(result)
           backoff.reset()
           if (result.kind === 'empty') break

@@ -173,7 +173,10 @@ class Model {
     const deadBefore = this.#count('dead')
     for (const { stream, seq } of settlement.rejected) this.#mark(stream, seq, seq, 'dead')
     this.#settlements.push(settlement)
-    const settled = await this.#outbox.settle(settlement)
+    const next = { accountTag: 'acme', maxBytes: 1e9, maxEvents: 3, nowMs: this.nowMs }
+    const { totals, next: ahead, ...settled } = await this.#outbox.settle({ ...settlement, counted: true, next })
+    if (totals) expect(totals).toEqual(await this.#outbox.totals())
+    if (ahead) expect(ahead).toEqual(await this.#outbox.claim({ ...next, leaseMs: 0 }))
     expect(settled.received).toBe(this.#count('settled') - before)
     expect(settled.dead).toHaveLength(this.#count('dead') - deadBefore)
   }

@@ -3,6 +3,7 @@ import type { Claim, ClaimOptions, Outbox, Settlement } from '../../src/outbox/c
 import { splitEvents } from '../../src/outbox/core/split-events.ts'
 import { streamId, UsageOwner } from '../support/usage-owner.ts'
 import { outboxProperty } from './outbox.property.ts'
+import { aheadContract } from './outbox-ahead.ts'
 import { damageContract } from './outbox-damage.ts'
 import { deadLetterContract } from './outbox-dead-letters.ts'
 import {
@@ -646,6 +647,7 @@ export function outboxContract(name: string, open: () => Promise<OutboxHome>, { 
       expect(await state()).toEqual(before)
     })
 
+    aheadContract(() => outbox)
     deadLetterContract(() => outbox)
     rollupContract(() => outbox)
     restoreContract(() => outbox)

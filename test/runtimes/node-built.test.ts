@@ -46,7 +46,6 @@ test('the built entry for Node holds nothing of a page, nor of the relay', () =>
     'indexedDB.open',
     "from 'hono",
     "from 'pino'",
-    "from 'idb'",
   ]) {
     expect(text, foreign).not.toContain(foreign)
   }

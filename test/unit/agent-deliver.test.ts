@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { createClockEvidence } from '../../src/agent/clock-evidence.ts'
 import { createDeliver, type FailedOutcome } from '../../src/agent/deliver.ts'
 import { narrowClaim } from '../../src/agent/narrow.ts'
@@ -103,6 +103,52 @@ describe('deliver: answered', () => {
     const { turn, limits } = await setUp(12, (_, call) => holds(0, call * 4 + 3))
     limits.maxBatchEvents = 4
     expect([await turn(), await turn(), await turn()].map(({ kind }) => kind)).toEqual(['more', 'more', 'empty'])
+  })
+
+  describe('what lies behind, for a turn that follows', () => {
+    async function setUpBatches() {
+      const world = await setUp(12, (_, call) => holds(call * 4, call * 4 + 3))
+      world.limits.maxBatchEvents = 4
+      const claims = vi.spyOn(world.outbox, 'claim')
+      const firsts = () => world.seen.sent.map(({ segments }) => segments[0]?.first)
+      return { ...world, claims, firsts }
+    }
+
+    test('is claimed with the settlement', async () => {
+      const { turn, claims, firsts, waiting } = await setUpBatches()
+      expect([await turn(), await turn(true), await turn(true)].map(({ kind }) => kind)).toEqual([
+        'more',
+        'more',
+        'empty',
+      ])
+      expect([claims.mock.calls.length, firsts(), await waiting()]).toEqual([1, [0, 4, 8], 0])
+    })
+
+    test('is claimed anew by one that comes later: it may have been purged since', async () => {
+      const { turn, claims, firsts, outbox } = await setUpBatches()
+      await turn()
+      await outbox.purge({ reason: 'purged' })
+      expect(await turn()).toEqual({ kind: 'more' })
+      expect([claims.mock.calls.length, firsts()]).toEqual([2, [0, undefined]])
+    })
+
+    test('is claimed anew where leases keep senders apart', async () => {
+      const { turn, claims, firsts, seen } = await setUpBatches()
+      seen.leaseMs = 60_000
+      await turn()
+      await turn(true)
+      expect([claims.mock.calls.length, firsts()]).toEqual([2, [0, 4]])
+      expect(claims.mock.calls[1]?.[0]).toMatchObject({ leaseMs: 60_000 })
+    })
+
+    test('is claimed within the limits that the answer brought', async () => {
+      const policy = { maxBatchEvents: 2 }
+      const { turn, limits, seen } = await setUp(12, () => answer({ received: { [STREAM]: [[0, 3]] }, policy }))
+      limits.maxBatchEvents = 4
+      await turn()
+      await turn(true)
+      expect(seen.sent.map(eventsIn)).toEqual([4, 2])
+    })
   })
 
   test('part taken: only the rest is sent again', async () => {

@@ -1,10 +1,11 @@
 import 'fake-indexeddb/auto'
 import { forceCloseDatabase } from 'fake-indexeddb'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { Outbox } from '../../src/outbox/contract.ts'
+import type { Claim, Outbox } from '../../src/outbox/contract.ts'
 import type { IdbOutboxDeps } from '../../src/outbox/idb/home.ts'
 import { openIdbOutbox } from '../../src/outbox/idb/open.ts'
 import { CLAIM_ALL, nothing, numbersOf, received } from '../contract/outbox.ts'
+import { rejecting } from '../contract/outbox-kit.ts'
 import { rawIdb } from '../support/raw-idb.ts'
 import { eventText, streamId, UsageOwner } from '../support/usage-owner.ts'
 
@@ -185,6 +186,101 @@ describe('reading', () => {
     await outbox.settle(received(claim))
     expect(deletes.mock.contexts.map((store) => (store as IDBObjectStore).name).sort()).toEqual(['hidden', 'segments'])
     expect(await countIn('segments')).toBe(0)
+  })
+})
+
+describe('a page that sends itself', () => {
+  /** Its outbox, which has claimed before, and what it has stored since. */
+  async function sending(count = 12) {
+    const outbox = await openOutbox()
+    await outbox.claim(CLAIM_ALL)
+    const one = owner()
+    await outbox.append(one.group(events(count), { perSegment: 3 }))
+    return { outbox, one, reads: countSegmentReads() }
+  }
+  const sent = (claim: Claim | undefined) => claim?.segments.map(({ body }) => body).join()
+
+  test('does not read what it has just stored, and sends it byte for byte', async () => {
+    const { outbox, one, reads } = await sending()
+    const claim = await outbox.claim({ ...CLAIM_ALL, maxEvents: 7 })
+    const { leaseMs: _, ...next } = CLAIM_ALL
+    const settled = await outbox.settle({ ...received(claim as Claim), next })
+    expect([numbersOf(claim), numbersOf(settled.next)]).toEqual([
+      ['1:0+3', '1:3+3'],
+      ['1:6+3', '1:9+3'],
+    ])
+    expect([sent(claim), sent(settled.next)].join()).toBe(one.texts.join())
+    expect(reads.requests()).toBe(0)
+  })
+
+  test('reads it after a relay found fault with it', async () => {
+    const { outbox, reads } = await sending()
+    expect(numbersOf(await outbox.claim({ ...CLAIM_ALL, verify: true }))).toHaveLength(4)
+    expect(reads.rows()).toBe(4)
+  })
+
+  test('sends nothing that another page has purged', async () => {
+    const { outbox } = await sending()
+    const other = await openOutbox()
+    expect(await other.purge({ reason: 'purged' })).toBe(12)
+    expect((await outbox.claim(CLAIM_ALL))?.segments).toEqual([])
+    expect(await outbox.streams()).toMatchObject([{ recorded: 12, dropped: { purged: 12 } }])
+  })
+
+  test('reads what another page has settled in part, cut or not, and claims no number twice', async () => {
+    const { outbox, one } = await sending()
+    const other = await openOutbox()
+    const { stream } = one
+    const claim = (await other.claim(CLAIM_ALL)) as Claim
+    const parts = { received: { [stream]: [[1, 2]] as [number, number][] }, nowMs }
+    const deferred = [{ stream, from: 3, to: 4, delayMs: 1_000 }]
+    await other.settle({ ...nothing(claim), ...parts, deferred })
+    nowMs += 2_000
+    expect(numbersOf(await outbox.claim({ ...CLAIM_ALL, nowMs }))).toEqual([
+      '1:0+1',
+      '1:3+2',
+      '1:5+1',
+      '1:6+3',
+      '1:9+3',
+    ])
+  })
+
+  test('reads a dead letter that another page has moved back, not the segment that held it', async () => {
+    const { outbox, one } = await sending(3)
+    const other = await openOutbox()
+    const { stream } = one
+    const claim = (await other.claim(CLAIM_ALL)) as Claim
+    await other.settle(rejecting(claim, 0))
+    await other.purge({ reason: 'purged' })
+    await other.retryDeadLetters([{ stream, seq: 0 }])
+    const again = await outbox.claim(CLAIM_ALL)
+    expect([numbersOf(again), sent(again)]).toEqual([['1:0+1'], one.texts[0]])
+  })
+
+  test('keeps no more of it in memory than a mebibyte', async () => {
+    const { outbox, reads } = await sending(0)
+    const one = owner(2)
+    const text = eventText('x'.repeat(60_000))
+    await outbox.append(one.group(Array(40).fill(text), { perSegment: 1 }))
+    expect(sent(await outbox.claim(CLAIM_ALL))).toBe(one.texts.join())
+    expect(reads.rows()).toBeGreaterThan(20)
+    expect(reads.rows()).toBeLessThan(40)
+  })
+
+  test('reads the rest when there are more segments than it looks at together', async () => {
+    const { outbox } = await sending(0)
+    const one = owner(2)
+    await outbox.append(one.group(events(150), { perSegment: 1 }))
+    const claim = await outbox.claim(CLAIM_ALL)
+    expect(claim?.segments.map(({ first }) => first)).toEqual(Array.from({ length: 150 }, (_, seq) => seq))
+  })
+
+  test('that does not send keeps nothing', async () => {
+    const outbox = await openOutbox()
+    await outbox.append(owner().group(events(4), { perSegment: 1 }))
+    const reads = countSegmentReads()
+    await outbox.claim(CLAIM_ALL)
+    expect(reads.rows()).toBe(4)
   })
 })
 

@@ -11,9 +11,10 @@ const wait = (atLeastMs = 0, byServer = false): Turn => ({ kind: 'wait', atLeast
 function setUp(results: (Turn | Error | (() => Promise<Turn>))[] = []) {
   const clock = fakeClock()
   const errors: unknown[] = []
-  const seen = { turns: 0, inside: 0, most: 0, mayRun: true }
-  const turn = async (): Promise<Turn> => {
+  const seen = { turns: 0, inside: 0, most: 0, mayRun: true, follows: [] as boolean[] }
+  const turn = async (follows: boolean): Promise<Turn> => {
     seen.turns++
+    seen.follows.push(follows)
     seen.most = Math.max(seen.most, ++seen.inside)
     try {
       const result = results.shift() ?? EMPTY
@@ -41,6 +42,14 @@ describe('drainer', () => {
     expect(seen.turns).toBe(3)
     expect(clock.pendingMs).toEqual([])
     expect(drainer.nextTryAtMs).toBeUndefined()
+  })
+
+  test('tells a turn whether it follows another at once', async () => {
+    const { drainer, seen, results } = setUp([MORE, MORE, EMPTY])
+    await drainer.drain()
+    results.push(MORE)
+    await drainer.drain()
+    expect(seen.follows).toEqual([false, true, true, false, true])
   })
 
   test('is single-flight: every caller waits for the one loop', async () => {

@@ -34,7 +34,7 @@ export interface Allowance {
 export class Lane {
   readonly #options: LaneOptions
   readonly #meters = new Set<string>()
-  #turn: (() => Promise<Turn>) | undefined
+  #turn: ReturnType<typeof createTurn> | undefined
   #running: Promise<Drained> | undefined
   #wakeAtMs: number | undefined
   #holdMs = 0
@@ -86,9 +86,10 @@ export class Lane {
     const { runtime, mayRun, outbox, account } = this.#options
     this.fresh = { events: 0, bytes: 0 }
     this.#wakeAtMs = undefined
-    while (!this.#isEnded && mayRun() && allowance.requests > 0 && runtime.now() < allowance.untilMs) {
+    const goesOn = () => !this.#isEnded && mayRun() && allowance.requests > 0 && runtime.now() < allowance.untilMs
+    for (let follows = false; goesOn(); follows = true) {
       allowance.requests--
-      const result = await this.#safeTurn()
+      const result = await this.#safeTurn(follows)
       if (result.kind === 'wait') return { ...result, byServer: result.byServer ?? false }
       if (result.kind === 'empty')
         return { kind: 'empty', waiting: await waitingOf(outbox, account), wakeAtMs: this.#wakeAtMs }
@@ -101,10 +102,10 @@ export class Lane {
     return { kind: 'more' }
   }
 
-  async #safeTurn(): Promise<Turn> {
+  async #safeTurn(follows: boolean): Promise<Turn> {
     try {
       this.#turn ??= this.#createTurn()
-      return await this.#turn()
+      return await this.#turn(follows)
     } catch (error) {
       this.#complain(error)
       return { kind: 'wait', atLeastMs: 0 }
@@ -116,7 +117,7 @@ export class Lane {
     this.#options.onTrouble(code, String((error as Error)?.message ?? error))
   }
 
-  #createTurn(): () => Promise<Turn> {
+  #createTurn(): ReturnType<typeof createTurn> {
     const { account, meters, device, outbox, runtime, settings, access, onTrouble, onDead } = this.#options
     const { relay, token } = access()
     const { now, setTimer } = runtime

@@ -151,8 +151,8 @@ export class StraightLine {
 
   async #drain(turn: ReturnType<typeof createTurn>): Promise<boolean> {
     const { runtime } = this.#options
-    while (await this.#rested()) {
-      const result = await turn()
+    for (let follows = false; await this.#rested(); follows = true) {
+      const result = await turn(follows)
       if (result.kind === 'empty') return true
       this.#requests++
       if (result.kind === 'more') this.#failures = 0

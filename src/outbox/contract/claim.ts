@@ -1,5 +1,6 @@
 import type { Range, StreamReport } from '../../wire/contract.ts'
 import type { Segment } from './append.ts'
+import type { OutboxTotals } from './overview.ts'
 
 /** Segments to send together, and the report of every stream they (or pending counters) belong to. */
 export interface Claim {
@@ -29,12 +30,20 @@ export interface Settlement {
   /** Numbers that the relay wants later: hidden until nowMs + delayMs. */
   readonly deferred: readonly { stream: string; from: number; to: number; delayMs: number }[]
   readonly nowMs: number
+  /** True to count, in the same transaction, what waits then: see Settled.totals. Default false. */
+  readonly counted?: boolean
+  /** Claims in the same transaction what is to be sent next, without a lease, for a sender that a lock guards: see Settled.next. */
+  readonly next?: Omit<ClaimOptions, 'leaseMs'>
 }
 
 /** What a settlement changed. */
 export interface Settled {
   readonly received: number
   readonly dead: readonly DeadLetter[]
+  /** When asked for: what totals() would say. Undefined where that would have cost more than this transaction. */
+  readonly totals?: OutboxTotals
+  /** When asked for: what claim() would give. Undefined when nothing waits or it could not be told: claim() says which. */
+  readonly next?: Claim
 }
 
 /** An event the relay will not take as it is, kept for the operator with its reason. */

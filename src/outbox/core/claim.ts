@@ -2,7 +2,7 @@ import type { Claim, ClaimOptions, Hidden, Quarantined, Segment, StreamHead } fr
 import { isReported } from './accounting.ts'
 import { noProgress, reportOf } from './progress.ts'
 import { isSegment, sealedDamage, segmentDamage } from './sound-rows.ts'
-import { hiddenRows, type Stray, streamRows } from './state.ts'
+import { type FoundRows, hiddenRows, type Stray, streamRows } from './state.ts'
 import { byStream, type Progress, type SegmentKey, type Tables } from './tables.ts'
 
 /** Reports of streams without a segment in the claim: a bound, so that a batch stays small. */
@@ -20,16 +20,19 @@ export interface Claimed {
 
 /**
  * See Outbox.claim. Of the streams asked for it takes at most one segment more than it returns, and damaged ones; a home
- * that reads several at once may read as many again.
+ * that reads several at once may read as many again. `found`: the streams' rows, where they are known.
  */
-export async function claimFrom(tables: Tables, options: ClaimOptions): Promise<Claimed> {
-  const [rows, hiding] = await Promise.all([streamRows(tables), hiddenRows(tables)])
+export async function claimFrom(tables: Tables, options: ClaimOptions, found?: FoundRows): Promise<Claimed> {
+  const [rows, hiding] = await Promise.all([found ?? streamRows(tables), hiddenRows(tables)])
   const strays = [...rows.strays, ...hiding.strays]
   const known = new Set(rows.heads.map(({ stream }) => stream))
   const heads = byStream(rows.heads.filter((head) => head.accountTag === options.accountTag))
   const hidden = hiding.hidden.filter((row) => isResting(row, options.nowMs) && heads.has(row.stream))
   // Without a head nobody knows whose events they are: such rows are looked at, too.
-  const visible = visibleSegments(tables, hidden, (stream) => heads.has(stream) || !known.has(stream))
+  const wanted = (stream: string) => heads.has(stream) || !known.has(stream)
+  const isIntact = ({ stream, first, count }: Segment) =>
+    !rows.progress.get(stream)?.gone.some(([from, to]) => from < first + count && to >= first)
+  const visible = visibleSegments(tables, hidden, wanted, options.verify ? undefined : isIntact)
   const taken = await take(visible, options, (row) => damageOf(row, known, options.verify), strays)
   if (options.leaseMs > 0) {
     const { nowMs: hiddenAtMs, leaseMs } = options
@@ -57,14 +60,15 @@ export async function* visibleSegments(
   tables: Tables,
   hidden: readonly Hidden[],
   wanted: (stream: string) => boolean,
+  isIntact?: (segment: Segment) => boolean,
 ): AsyncGenerator<Segment> {
   let from: SegmentKey | undefined
   for (const { stream, first, count } of [...hidden].sort(byKey)) {
     const adjacent = from?.[0] === stream && from[1] === first
-    if (!adjacent) yield* tables.segments(from, [stream, first], wanted)
+    if (!adjacent) yield* tables.segments(from, [stream, first], wanted, isIntact)
     from = [stream, first + count]
   }
-  yield* tables.segments(from, undefined, wanted)
+  yield* tables.segments(from, undefined, wanted, isIntact)
 }
 
 function damageOf(row: unknown, known: ReadonlySet<string>, verify = false): Quarantined['reason'] | undefined {

@@ -1,12 +1,16 @@
 import type { OutboxTotals, StreamSummary } from '../contract.ts'
 import { summaryOf, waitingBytes, waitingEvents } from './accounting.ts'
 import { noProgress } from './progress.ts'
-import { streamRows } from './state.ts'
+import { type StreamRows, streamRows } from './state.ts'
 import type { Tables } from './tables.ts'
 
 /** What waits, from the streams' counters alone: no segment is read. */
 export async function totalsOf(tables: Tables): Promise<OutboxTotals> {
-  const [{ heads, progress }, deadLetters] = await Promise.all([streamRows(tables), tables.deadCount()])
+  const [rows, deadLetters] = await Promise.all([streamRows(tables), tables.deadCount()])
+  return totalsFrom(rows, deadLetters)
+}
+
+export function totalsFrom({ heads, progress }: StreamRows, deadLetters: number): OutboxTotals {
   let events = 0
   let bytes = 0
   for (const head of heads) {

@@ -17,7 +17,8 @@ export function letGoIn(tables: Tables, settlement: Settlement): Settlement {
   }
   // Counting needs no texts, and this may be kept for long.
   const numbers = segments.map((segment) => ({ ...segment, body: '' }))
-  return { ...settlement, claim: { ...settlement.claim, segments: numbers }, rejected: [], deferred: [] }
+  const { received, nowMs } = settlement
+  return { claim: { ...settlement.claim, segments: numbers }, received, rejected: [], deferred: [], nowMs }
 }
 
 /** The rows as they will be once these settlements, made by letGoIn(), are counted. */

@@ -2,6 +2,8 @@ import { MetertapError } from '../../wire/errors.ts'
 import type { Outbox, Settlement } from '../contract.ts'
 import { letGoIn, withOwed } from './owed.ts'
 import { settleIn } from './settle.ts'
+import { settleOn } from './settle-on.ts'
+import type { Stray } from './state.ts'
 import { eventsIn } from './sums.ts'
 import type { Tables } from './tables.ts'
 
@@ -22,14 +24,19 @@ export interface FullSettling {
  *
  * settle() rejects with 'outbox_full' when the claim has segments and none of them could go.
  */
-export function createFullSettling(write: Write, retireAfterMs: number): FullSettling {
+export function createFullSettling(
+  write: Write,
+  retireAfterMs: number,
+  /** Takes damaged rows out of the way, which the claim after a settlement met. */
+  setAside: (strays: readonly Stray[]) => Promise<unknown>,
+): FullSettling {
   let owed: readonly Settlement[] = []
 
   /** What was owed has been told when it was let go: only the newest one's result is news. */
   const settleAll = (earlier: readonly Settlement[], newest: Settlement) =>
     write(async (tables) => {
       for (const settlement of earlier) await settleIn(tables, settlement, retireAfterMs)
-      return settleIn(tables, newest, retireAfterMs)
+      return settleOn(tables, newest, retireAfterMs)
     })
 
   return {
@@ -37,8 +44,9 @@ export function createFullSettling(write: Write, retireAfterMs: number): FullSet
     async settle(settlement) {
       const paid = owed
       try {
-        const settled = await settleAll(paid, settlement)
+        const { settled, strays } = await settleAll(paid, settlement)
         owed = owed.filter((each) => !paid.includes(each))
+        if (strays.length > 0) await setAside(strays)
         return settled
       } catch (error) {
         if (!(error instanceof MetertapError) || error.code !== 'outbox_full') throw error

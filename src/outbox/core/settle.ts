@@ -7,12 +7,21 @@ import { noProgress } from './progress.ts'
 import { raiseDead } from './raise-dead.ts'
 import { type Draft, settleRow, settleWhole } from './settle-row.ts'
 import { isSegment } from './sound-rows.ts'
-import { streamRows } from './state.ts'
+import { type FoundRows, streamRows } from './state.ts'
 import { byStream, type Progress, type Tables } from './tables.ts'
 import { runsOf, verdictsOf } from './verdicts.ts'
 
-/** See Outbox.settle. Clean streams that were finished more than `retireAfterMs` ago are forgotten. */
-export async function settleIn(tables: Tables, settlement: Settlement, retireAfterMs: number): Promise<Settled> {
+/** What a settlement changed, and the streams' rows as they are then. */
+export interface SettledRows {
+  readonly settled: Settled
+  readonly rows: FoundRows
+}
+
+/**
+ * See Outbox.settle. Clean streams that were finished more than `retireAfterMs` ago are forgotten. Neither counts nor claims:
+ * see settle-on.ts.
+ */
+export async function settleIn(tables: Tables, settlement: Settlement, retireAfterMs: number): Promise<SettledRows> {
   const rows = await streamRows(tables)
   const heads = byStream(rows.heads)
   const stored = new Map(rows.progress)
@@ -37,11 +46,12 @@ export async function settleIn(tables: Tables, settlement: Settlement, retireAft
     tables.putProgress(changed)
     stored.set(stream, changed)
   }
-  await retire(tables, rows.heads, stored, settlement.nowMs - retireAfterMs)
-  return {
+  const kept = await retire(tables, rows.heads, stored, settlement.nowMs - retireAfterMs)
+  const settled = {
     received: [...drafts.values()].reduce((total, draft) => total + draft.received, 0),
     dead: [...drafts.values()].flatMap((draft) => draft.dead),
   }
+  return { settled, rows: { heads: kept, progress: stored, strays: rows.strays } }
 }
 
 async function settleStream(
@@ -78,19 +88,21 @@ function joined(runs: readonly Range[]): Range[] {
 
 /**
  * Only streams without dead letters and drops are forgotten: should their owner still live and append again, then what
- * their rows said can be told from its last head alone. The others stay, as evidence.
+ * their rows said can be told from its last head alone. The others stay, as evidence, and are given back.
  */
 async function retire(
   tables: Tables,
   heads: readonly StreamHead[],
   progress: ReadonlyMap<string, Progress>,
   beforeMs: number,
-): Promise<void> {
+): Promise<StreamHead[]> {
+  const kept: StreamHead[] = []
   for (const head of heads) {
     const known = progress.get(head.stream)
-    if (!known || known.changedAtMs >= beforeMs || known.settled !== head.recorded) continue
-    if (!isReported(head, known)) continue
-    if ((await tables.segmentsWithin(head.stream, 0, Number.POSITIVE_INFINITY)).length > 0) continue
-    tables.deleteStream(head.stream)
+    const isOver = known && known.changedAtMs < beforeMs && known.settled === head.recorded && isReported(head, known)
+    if (isOver && (await tables.segmentsWithin(head.stream, 0, Number.POSITIVE_INFINITY)).length === 0) {
+      tables.deleteStream(head.stream)
+    } else kept.push(head)
   }
+  return kept
 }

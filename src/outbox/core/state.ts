@@ -11,7 +11,12 @@ export interface StreamRows {
   readonly progress: ReadonlyMap<string, Progress>
 }
 
-export async function streamRows(tables: Tables): Promise<StreamRows & { readonly strays: Stray[] }> {
+/** As they were found, with those that are not sound. */
+export interface FoundRows extends StreamRows {
+  readonly strays: readonly Stray[]
+}
+
+export async function streamRows(tables: Tables): Promise<FoundRows> {
   const [heads, progress] = await Promise.all([tables.heads(), tables.progress()])
   const strays: Stray[] = []
   return {

@@ -34,12 +34,14 @@ export interface Tables {
   deadCount(): Promise<number>
   /**
    * Segments of wanted streams in key order, read as they are asked for, from the key `from` on (default: the first) and before
-   * the key `before` (default: to the last). Rows whose key is none of a segment come too.
+   * the key `before` (default: to the last). Rows whose key is none of a segment come too. `isIntact`: whether no number of
+   * a segment has left, so that a copy in memory is as good as its row; without it, rows are read.
    */
   segments(
     from: SegmentKey | undefined,
     before: SegmentKey | undefined,
     wanted: (stream: string) => boolean,
+    isIntact?: (segment: Segment) => boolean,
   ): AsyncIterable<Segment>
   /** The segments of one stream whose first number lies in [from, to], ascending. */
   segmentsWithin(stream: string, from: number, to: number): Promise<Segment[]>

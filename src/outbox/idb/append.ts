@@ -1,4 +1,4 @@
-import type { AppendGroup, Durability, StreamHead } from '../contract.ts'
+import type { AppendGroup, Durability, Segment, StreamHead } from '../contract.ts'
 import { checkGroup } from '../core/check-group.ts'
 import { OwnedStream } from '../core/owned-stream.ts'
 import { RETIRE_AFTER_MS } from '../core/retire-after.ts'
@@ -15,14 +15,21 @@ export interface Stored {
   readonly atMs: number
 }
 
+/** Who sees to what an append leaves undone. */
+export interface AppendHooks {
+  /** Called before an append to a stream that may have been forgotten: puts back what its rows said. Only a page that has been open for days needs it. */
+  revive(stored: Stored): void
+  /** These are stored. */
+  stored(segments: readonly Segment[]): void
+}
+
 const PLAIN_STORES: readonly Store[] = ['segments', 'streams']
 
 /** The write path: one transaction for each group, issued and committed within the call when the connection is open. */
 export function createAppender(
   connection: Connection,
   clock: () => number,
-  /** Called before an append to a stream that may have been forgotten. */
-  revive: (stored: Stored) => void,
+  hooks: AppendHooks,
 ): (group: AppendGroup) => Promise<Durability> {
   const streams = new Map<string, { readonly owned: OwnedStream; stored?: Stored }>()
 
@@ -32,7 +39,7 @@ export function createAppender(
     checkGroup(group, stream.owned.newest)
     stream.owned.note(group)
     streams.set(head.stream, stream)
-    if (stream.stored && clock() - stream.stored.atMs > REVIVE_AFTER_MS) revive(stream.stored)
+    if (stream.stored && clock() - stream.stored.atMs > REVIVE_AFTER_MS) hooks.revive(stream.stored)
     const stores = [...PLAIN_STORES]
     if (rollups.length + closed.length > 0) stores.push('rollups')
     if (hidden) stores.push('hidden')
@@ -51,6 +58,7 @@ export function createAppender(
       }),
     )
     stream.stored = { head, atMs: clock() }
+    if (!hidden) hooks.stored(segments)
     return strict ? 'power' : 'process'
   }
   return append

@@ -1,5 +1,5 @@
 import type { AppendGroup, Durability } from '../contract.ts'
-import { createAppender, type Stored } from './append.ts'
+import { type AppendHooks, createAppender } from './append.ts'
 import { type Connection, connect } from './connection.ts'
 import type { SetTimer } from './open-database.ts'
 import { type OnLifecycle, type Presence, watchPresence } from './presence.ts'
@@ -25,11 +25,8 @@ export interface IdbHome {
   readonly deps: IdbOutboxDeps
   readonly connection: Connection
   readonly presence: Presence
-  /**
-   * Puts back what an idle stream's forgotten rows said; given by whoever makes the whole outbox, since only a page that
-   * has been open for days needs it.
-   */
-  revive: (stored: Stored) => void
+  /** Given by whoever makes the whole outbox. */
+  readonly hooks: AppendHooks
   readonly append: (group: AppendGroup) => Promise<Durability>
   readonly close: () => Promise<void>
 }
@@ -43,7 +40,6 @@ export async function openIdbHome(deps: IdbOutboxDeps): Promise<IdbHome> {
     presence.stop()
     connection.close()
   }
-  const append = createAppender(connection, clock, (stored) => home.revive(stored))
-  const home: IdbHome = { deps, connection, presence, revive: () => {}, append, close }
-  return home
+  const hooks: AppendHooks = { revive() {}, stored() {} }
+  return { deps, connection, presence, hooks, append: createAppender(connection, clock, hooks), close }
 }

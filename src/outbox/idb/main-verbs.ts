@@ -5,11 +5,13 @@ import { totalsOf } from '../core/overview.ts'
 import { RETIRE_AFTER_MS } from '../core/retire-after.ts'
 import { createFullSettling, type FullSettling } from '../core/settle-full.ts'
 import type { Stray } from '../core/state.ts'
+import { answer } from './answer.ts'
 import type { Connection } from './connection.ts'
+import { Copies } from './copies.ts'
 import type { IdbHome } from './home.ts'
 import { revive } from './revive.ts'
 import { transact } from './transact.ts'
-import { type Transact, transactions, wrapped } from './transactions.ts'
+import { type Transact, transactions } from './transactions.ts'
 
 /** Takes damaged rows out of the way; true when they are. */
 export type SetAside = (main: IdbMain, strays: readonly Stray[]) => Promise<boolean>
@@ -37,13 +39,16 @@ export interface IdbMain {
 
 /** The main verbs over an open database. */
 export function idbMain(home: IdbHome, setAside: SetAside): IdbMain {
-  const { connection, presence, append, close } = home
-  home.revive = (stored) => revive(connection, stored)
-  const { read, write } = transactions(connection, presence)
-  const settling = createFullSettling(write, RETIRE_AFTER_MS)
+  const { connection, presence, hooks, append, close } = home
+  const copies = new Copies()
+  hooks.revive = (stored) => revive(connection, stored)
+  hooks.stored = (segments) => copies.keep(segments)
+  const { read, write } = transactions(connection, presence, copies)
+  const settling = createFullSettling(write, RETIRE_AFTER_MS, (strays) => setAside(main, strays))
 
   const claim = async (options: ClaimOptions): Promise<Claim | undefined> => {
     const transaction = options.leaseMs > 0 ? write : read
+    copies.isOfSender = options.leaseMs === 0
     const claimed = await transaction((tables) => claimFrom(settling.view(tables), options))
     const isMoved = claimed.strays.length > 0 && (await setAside(main, claimed.strays))
     // The reports tell of what was just set aside; and behind a bound of it there may be more.
@@ -54,7 +59,12 @@ export function idbMain(home: IdbHome, setAside: SetAside): IdbMain {
     durability: 'process',
     append,
     claim,
-    settle: settling.settle,
+    settle: async (settlement) => {
+      const settled = await settling.settle(settlement)
+      // What another page has purged meanwhile would take the room of what comes.
+      if (settled.totals?.events === 0) copies.clear()
+      return settled
+    },
     release: (claim) => write((tables) => releaseIn(tables, claim)),
     totals: () => read((tables) => totalsOf(settling.view(tables))),
     openRollups: () => read(openRollupsOf, ['rollups']),
@@ -67,12 +77,12 @@ export function idbMain(home: IdbHome, setAside: SetAside): IdbMain {
 
 function deviceId(connection: Connection, random: () => string): Promise<string> {
   return connection.run((database) =>
-    transact(wrapped(database), { stores: ['meta'], mode: 'readwrite' }, async (transaction, watch) => {
+    transact(database, { stores: ['meta'], mode: 'readwrite' }, async (transaction) => {
       const meta = transaction.objectStore('meta')
-      const known = await meta.get('deviceId')
+      const known: string | undefined = await answer(meta.get('deviceId'))
       if (known !== undefined) return known
       const made = random()
-      watch(meta.put(made, 'deviceId'))
+      meta.put(made, 'deviceId')
       return made
     }),
   )

@@ -6,11 +6,12 @@ import { quarantineIn } from '../core/quarantine.ts'
 import { restoreIn } from '../core/restore.ts'
 import { retryDeadIn } from '../core/retry-dead.ts'
 import { closeRollupsIn } from '../core/rollups.ts'
+import { answer } from './answer.ts'
 import type { Connection } from './connection.ts'
 import type { IdbMain, MainVerb, SetAside } from './main-verbs.ts'
+import type { Store } from './schema.ts'
 import { QUARANTINE_STORES, ROLLUP_STORES } from './tables.ts'
 import { transact } from './transact.ts'
-import { wrapped } from './transactions.ts'
 
 /** Best effort: what could not be set aside, for want of room above all, is met and passed over again. */
 export const setAside: SetAside = async ({ write, home }, strays) => {
@@ -36,11 +37,19 @@ export function otherVerbs(main: IdbMain): Omit<Outbox, MainVerb> {
       return closed
     },
     streams: () => read((tables) => summariesOf(settling.view(tables))),
-    deadLetters: () => connection.run((database) => wrapped(database).getAll('dead')),
+    deadLetters: () => allIn(connection, 'dead'),
     deleteDeadLetters: (letters) => deleteDeadLetters(connection, letters),
     retryDeadLetters: (letters) => write((tables) => retryDeadIn(tables, letters)),
-    quarantined: () => connection.run((database) => wrapped(database).getAll('quarantine')),
+    quarantined: () => allIn(connection, 'quarantine'),
   }
+}
+
+function allIn<Row>(connection: Connection, store: Store): Promise<Row[]> {
+  return connection.run((database) =>
+    transact<Row[]>(database, { stores: [store], mode: 'readonly' }, (transaction) =>
+      answer(transaction.objectStore(store).getAll()),
+    ),
+  )
 }
 
 function deleteDeadLetters(
@@ -48,8 +57,8 @@ function deleteDeadLetters(
   letters: readonly Pick<DeadLetter, 'stream' | 'seq'>[],
 ): Promise<void> {
   return connection.run((database) =>
-    transact(wrapped(database), { stores: ['dead'], mode: 'readwrite' }, (transaction, watch) => {
-      for (const { stream, seq } of letters) watch(transaction.objectStore('dead').delete([stream, seq]))
+    transact(database, { stores: ['dead'], mode: 'readwrite' }, (transaction) => {
+      for (const { stream, seq } of letters) transaction.objectStore('dead').delete([stream, seq])
     }),
   )
 }

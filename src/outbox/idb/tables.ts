@@ -1,7 +1,8 @@
 import type { Segment } from '../contract.ts'
 import type { SegmentKey, Tables } from '../core/tables.ts'
-import type { Store, Transaction } from './schema.ts'
-import type { Watch } from './transact.ts'
+import { answer } from './answer.ts'
+import type { Copies } from './copies.ts'
+import type { Store } from './schema.ts'
 
 /** The stores that claims, settlements and overviews touch. */
 export const TABLE_STORES: readonly Store[] = ['segments', 'streams', 'progress', 'hidden', 'dead']
@@ -14,6 +15,8 @@ export const QUARANTINE_STORES: readonly Store[] = [...ROLLUP_STORES, 'quarantin
  */
 const FIRST_READ = 2
 const MAX_READ = 32
+/** Keys cost little. */
+const KEYS_READ = 64
 
 const KEY_PATHS = {
   segments: ['stream', 'first'],
@@ -24,48 +27,72 @@ const KEY_PATHS = {
 } as const
 
 /** The rows of an outbox in one IndexedDB transaction; a row can be touched when its store is one of the transaction's. */
-export function idbTables(transaction: Transaction, watch: Watch): Tables {
-  const store = <S extends Store>(name: S) => transaction.objectStore(name)
+export function idbTables(transaction: IDBTransaction, copies: Copies): Tables {
+  const store = (name: Store) => transaction.objectStore(name)
+  const all = <Row>(name: Store, query?: IDBKeyRange, count?: number): Promise<Row[]> =>
+    answer(store(name).getAll(query, count))
+  const put = (name: Store, row: unknown) => void store(name).put(row)
+
+  /** The rows as they are stored. */
+  async function* rowsFrom(from: SegmentKey | [], before: SegmentKey | undefined, wanted: (stream: string) => boolean) {
+    let range = between(from, before)
+    for (let count = FIRST_READ; ; ) {
+      const rows = await all<Segment>('segments', range, count)
+      const unwanted = rows.findIndex((row) => isKeyed(row) && !wanted(row.stream))
+      const isJump = unwanted >= 0
+      yield* isJump ? rows.slice(0, unwanted) : rows
+      const last = rows.at(unwanted)
+      if (!last || (!isJump && rows.length < count)) return
+      // From its last possible key on: there may be a row.
+      range = between([last.stream, isJump ? Number.POSITIVE_INFINITY : last.first], before, !isJump)
+      count = isJump ? FIRST_READ : Math.min(count * 2, MAX_READ)
+    }
+  }
+
   return {
-    heads: () => store('streams').getAll(),
-    progress: () => store('progress').getAll(),
-    hidden: () => store('hidden').getAll(),
-    deadCount: () => store('dead').count(),
-    async *segments(from, before, wanted) {
-      let range = between(from ?? [], before)
-      for (let count = FIRST_READ; ; ) {
-        const rows: Segment[] = await store('segments').getAll(range, count)
-        const unwanted = rows.findIndex((row) => isKeyed(row) && !wanted(row.stream))
-        const isJump = unwanted >= 0
-        yield* isJump ? rows.slice(0, unwanted) : rows
-        const last = rows.at(unwanted)
-        if (!last || (!isJump && rows.length < count)) return
-        // From its last possible key on: there may be a row.
-        range = between([last.stream, isJump ? Number.POSITIVE_INFINITY : last.first], before, !isJump)
-        count = isJump ? FIRST_READ : Math.min(count * 2, MAX_READ)
+    heads: () => all('streams'),
+    progress: () => all('progress'),
+    hidden: () => all('hidden'),
+    deadCount: () => answer(store('dead').count()),
+    async *segments(from, before, wanted, isIntact) {
+      if (!isIntact || copies.isEmpty) return yield* rowsFrom(from ?? [], before, wanted)
+      const request = store('segments').getAllKeys(between(from ?? [], before), KEYS_READ)
+      const keys = (await answer(request)) as SegmentKey[]
+      for (const [nth, key] of keys.entries()) {
+        const copy = copies.of(key)
+        const next = keys[nth + 1] ?? (keys.length === KEYS_READ ? key : undefined)
+        const isSound = copy && wanted(copy.stream) && isIntact(copy) && !reaches(copy, next)
+        if (!isSound) return yield* rowsFrom(key, before, wanted)
+        yield copy
       }
     },
-    segmentsWithin: (stream, from, to) => store('segments').getAll(numbers(stream, from, to)),
-    putSegment: (segment) => watch(store('segments').put(segment)),
-    deleteSegments: (stream, from, to) => watch(store('segments').delete(numbers(stream, from, to))),
-    putHidden: (row) => watch(store('hidden').put(row)),
-    deleteHidden: (stream, from, to) => watch(store('hidden').delete(numbers(stream, from, to))),
-    putHead: (head) => watch(store('streams').put(head)),
-    putProgress: (row) => watch(store('progress').put(row)),
-    dead: (stream, seq) => store('dead').get([stream, seq]),
-    putDead: (letter) => watch(store('dead').put(letter)),
-    deleteDead: (stream, seq) => watch(store('dead').delete([stream, seq])),
-    rollups: () => store('rollups').getAll(),
-    putRollup: (rollup) => watch(store('rollups').put(rollup)),
-    deleteRollup: (stream, seq) => watch(store('rollups').delete([stream, seq])),
-    sameRow: (name, row) => store(name).get(keyOf(KEY_PATHS[name], row) as never),
+    segmentsWithin: (stream, from, to) => all('segments', numbers(stream, from, to)),
+    putSegment: (segment) => {
+      copies.forget(segment.stream, segment.first, segment.first)
+      put('segments', segment)
+    },
+    deleteSegments: (stream, from, to) => {
+      copies.forget(stream, from, to)
+      store('segments').delete(numbers(stream, from, to))
+    },
+    putHidden: (row) => put('hidden', row),
+    deleteHidden: (stream, from, to) => void store('hidden').delete(numbers(stream, from, to)),
+    putHead: (head) => put('streams', head),
+    putProgress: (row) => put('progress', row),
+    dead: (stream, seq) => answer(store('dead').get([stream, seq])),
+    putDead: (letter) => put('dead', letter),
+    deleteDead: (stream, seq) => void store('dead').delete([stream, seq]),
+    rollups: () => all('rollups'),
+    putRollup: (rollup) => put('rollups', rollup),
+    deleteRollup: (stream, seq) => void store('rollups').delete([stream, seq]),
+    sameRow: (name, row) => answer(store(name).get(keyOf(KEY_PATHS[name], row))),
     quarantine: (found) => {
-      watch(store('quarantine').add(found))
-      watch(store(found.store).delete(keyOf(KEY_PATHS[found.store], found.row) as never))
+      store('quarantine').add(found)
+      store(found.store).delete(keyOf(KEY_PATHS[found.store], found.row))
     },
     deleteStream: (stream) => {
-      watch(store('streams').delete(stream))
-      watch(store('progress').delete(stream))
+      store('streams').delete(stream)
+      store('progress').delete(stream)
     },
   }
 }
@@ -73,6 +100,11 @@ export function idbTables(transaction: Transaction, watch: Watch): Tables {
 /** [] sorts before every other key that a segment's row can have. */
 function between(from: SegmentKey | [], before: SegmentKey | undefined, isAfter = false): IDBKeyRange {
   return before ? IDBKeyRange.bound(from, before, isAfter, true) : IDBKeyRange.lowerBound(from, isAfter)
+}
+
+/** Whether a row that is stored under the next key holds numbers of this segment: then it was cut since. */
+function reaches({ stream, first, count }: Segment, next: SegmentKey | undefined): boolean {
+  return next !== undefined && next[0] === stream && next[1] < first + count
 }
 
 /** Only behind such a row's key the stream's last one can be jumped to: other code's rows may have any key. */

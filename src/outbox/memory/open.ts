@@ -1,5 +1,5 @@
 import { MetertapError } from '../../wire/errors.ts'
-import type { Claim, ClaimOptions, Outbox } from '../contract.ts'
+import type { Claim, ClaimOptions, Outbox, Settled, Settlement } from '../contract.ts'
 import { checkGroup } from '../core/check-group.ts'
 import { claimFrom, releaseIn } from '../core/claim.ts'
 import { dropOldestIn } from '../core/drop-oldest.ts'
@@ -11,7 +11,7 @@ import { quarantineIn } from '../core/quarantine.ts'
 import { restoreIn } from '../core/restore.ts'
 import { retryDeadIn } from '../core/retry-dead.ts'
 import { closeRollupsIn } from '../core/rollups.ts'
-import { settleIn } from '../core/settle.ts'
+import { settleOn } from '../core/settle-on.ts'
 import { byNumber, memoryRows, memoryTables } from './tables.ts'
 
 export interface MemoryOutboxDeps {
@@ -48,6 +48,12 @@ export function createMemoryOutbox({ random }: MemoryOutboxDeps): Outbox {
     return claim && claim.segments.length > 0 ? claim : claimWithin(options)
   }
 
+  async function settleWithin(settlement: Settlement): Promise<Settled> {
+    const { settled, strays } = await settleOn(tables, settlement, Number.POSITIVE_INFINITY)
+    if (strays.length > 0) await quarantineIn(tables, strays, settlement.nowMs)
+    return settled
+  }
+
   return {
     durability: 'memory',
     append: (group) =>
@@ -59,7 +65,7 @@ export function createMemoryOutbox({ random }: MemoryOutboxDeps): Outbox {
     restore: (group) => inTurn(() => restoreIn(tables, group)),
     claim: (options) => inTurn(() => claimWithin(options)),
     // Nothing outlives the page here, so there is never a pile of finished streams to forget.
-    settle: (settlement) => inTurn(() => settleIn(tables, settlement, Number.POSITIVE_INFINITY)),
+    settle: (settlement) => inTurn(() => settleWithin(settlement)),
     release: (claim) => inTurn(() => releaseIn(tables, claim)),
     purge: (options) => inTurn(() => purgeIn(tables, options)),
     dropOldest: (options) => inTurn(() => dropOldestIn(tables, options)),

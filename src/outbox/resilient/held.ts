@@ -90,7 +90,7 @@ export class Held {
 
   async settle(settlement: Settlement): Promise<Settled> {
     const before = new Map([...this.streams.keys()].map((stream) => [stream, this.#left(stream)]))
-    const settled = await settleIn(this.tables, settlement, Number.POSITIVE_INFINITY)
+    const { settled } = await settleIn(this.tables, settlement, Number.POSITIVE_INFINITY)
     for (const [stream, held] of this.streams) {
       const { ranges, bytes } = this.#left(stream)
       const known = before.get(stream)

@@ -9,7 +9,10 @@ export async function settleBoth(held: Held, primary: Outbox, settlement: Settle
   const known = new Map(segments.map((segment) => [segment, held.knows(segment)]))
   const part = (ofReports: typeof reports, ...where: ('rows' | 'gone' | undefined)[]): Settlement => {
     const chosen = segments.filter((segment) => where.includes(known.get(segment)))
-    return { ...settlement, claim: { segments: chosen, reports: ofReports, more: false } }
+    const { received, rejected, deferred, nowMs } = settlement
+    const claim = { segments: chosen, reports: ofReports, more: false }
+    // Neither counted nor claimed: no place of the two knows of all that waits.
+    return { claim, received, rejected, deferred, nowMs }
   }
   const gone = part([], 'gone')
   const stored = part(reports, undefined)

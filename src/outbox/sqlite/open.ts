@@ -64,7 +64,6 @@ export function openSqliteOutbox(deps: SqliteOutboxDeps): Outbox {
       if (!isFull(error) || !relieve()) throw error
       return call()
     })
-  const settling = createFullSettling(write, RETIRE_AFTER_MS)
   let isClosed = false
 
   /** Best effort: what could not be set aside, for want of room above all, is met and passed over again. */
@@ -77,6 +76,8 @@ export function openSqliteOutbox(deps: SqliteOutboxDeps): Outbox {
       return false
     }
   }
+
+  const settling = createFullSettling(write, RETIRE_AFTER_MS, setAside)
 
   const claimWithin = (sql: Statements, options: ClaimOptions) => {
     endDeadLeases(sql, holders)
