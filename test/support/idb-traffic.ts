@@ -14,7 +14,7 @@ function add(tally: Map<string, number>, key: string, count = 1): void {
   tally.set(key, (tally.get(key) ?? 0) + count)
 }
 
-/** Watches all of this page's IndexedDB from now on. Call it before the outbox is first used: idb keeps the originals. */
+/** Watches all of this page's IndexedDB from now on. Call it before the outbox is first used. */
 export function watchIdb(): IdbTraffic {
   const traffic: IdbTraffic = {
     transactions: 0,
