@@ -40,13 +40,7 @@ test('the built entry for Node holds nothing of a page, nor of the relay', () =>
   read('node.js')
   const text = [...seen].map((file) => readFileSync(join('dist', file), 'utf8')).join('\n')
   expect(text).toContain('node:sqlite')
-  for (const foreign of [
-    'localStorage',
-    'BroadcastChannel',
-    'indexedDB.open',
-    "from 'hono",
-    "from 'pino'",
-  ]) {
+  for (const foreign of ['localStorage', 'BroadcastChannel', 'indexedDB.open', "from 'hono", "from 'pino'"]) {
     expect(text, foreign).not.toContain(foreign)
   }
 })
