@@ -18,6 +18,28 @@ export function describeDeliveries(current: () => RelayStore, reopen: () => Prom
       ])
     })
 
+    test('knows whether other accounts wait in a lane, beside those whose events are in deliveries', async () => {
+      const store = current()
+      const has = (account: string, tenant = 'default', lane = 'api_calls') =>
+        store.hasOtherAccounts(lane, { tenant, account })
+      expect(await has('a')).toBe(false)
+      await store.accept(request(events(0, 3), { account: 'a' }))
+      expect(await has('a')).toBe(false)
+      expect(await has('a', 'another')).toBe(true)
+      expect(await has('b')).toBe(true)
+      await store.accept(request([event(4, { meter: 'storage' })], { account: 'b' }))
+      expect(await has('a')).toBe(false)
+      await store.accept(request(events(0, 3, { stream: S2 }), { account: 'b' }))
+      expect(await has('a')).toBe(true)
+      await take(store, { maxEvents: 4 })
+      expect(await has('b')).toBe(false)
+      expect(await has('a')).toBe(true)
+      await take(store, { maxEvents: 3, owner: 'o2' })
+      expect(await has('a')).toBe(true)
+      await take(store, { maxEvents: 1, owner: 'o3' })
+      expect(await has('a')).toBe(false)
+    })
+
     test('offers the events with whose and when they are', async () => {
       const store = current()
       await store.accept(request([event(3)], { account: 'a', device: 'd', tenant: 't', receivedAtMs: 77 }))

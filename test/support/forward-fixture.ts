@@ -28,8 +28,8 @@ export interface ForwardBed {
   readonly logs: { level: string; event: string; fields: Readonly<Record<string, unknown>> }[]
   readonly store: RelayStore
   readonly forwarder: Forwarder
-  /** Stores `count` more events of a meter (quantity = number, or what `data` gives) and wakes the lane; returns their ids. */
-  record(count: number, meter?: string, data?: (seq: number) => unknown): Promise<string[]>
+  /** Stores `count` more events of a meter (quantity = number, or what `data` gives) of an account and wakes the lane; returns their ids. */
+  record(count: number, meter?: string, data?: (seq: number) => unknown, account?: string): Promise<string[]>
   /** Makes and starts another forwarder on the same store, as the next start of the process does. */
   restart(options?: Partial<ForwarderOptions>): Forwarder
   /** Runs until the lanes have nothing left in the store. */
@@ -65,14 +65,14 @@ export async function openForwardBed(
     get forwarder() {
       return forwarder
     },
-    async record(count, meter = 'calls', data = (quantity) => ({ quantity })) {
+    async record(count, meter = 'calls', data = (quantity) => ({ quantity }), account = 'acme') {
       const first = recorded
       recorded += count
       const events = Array.from({ length: count }, (_, i) => ({
         ...{ stream: STREAM, seq: first + i, meter, atMs: time.clock(), data: JSON.stringify(data(first + i)) },
       }))
       const streams = [{ id: STREAM, recorded, dropped: {} }]
-      const who = { tenant: 'default', account: 'acme', device: 'd1', receivedAtMs: time.clock() }
+      const who = { tenant: 'default', account, device: 'd1', receivedAtMs: time.clock() }
       await real.accept({ ...who, streams, events, refused: [] })
       forwarder.wake(meter)
       return events.map(({ seq }) => eventId(STREAM, seq))

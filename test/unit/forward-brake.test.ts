@@ -115,6 +115,24 @@ describe('fields that fit no event', () => {
     expect(bed.upstream.accepted).toEqual(ids)
   })
 
+  test('of a single account do not keep its neighbours waiting, however many; those of two are kept', async () => {
+    await open({ fields: { ...FIELDS, Quantity: 'data.n' } })
+    await bed.record(1_300, 'calls', () => ({}))
+    await bed.time.advance(1_000)
+    expect(lane()?.code).toBe('everything_unmappable')
+    expect(await totals()).toMatchObject({ dead: 0 })
+    const good = await bed.record(3, 'calls', (n) => ({ n }), 'beside')
+    await bed.drained()
+    expect(bed.upstream.accepted).toEqual(good)
+    expect(await totals()).toMatchObject({ dead: 1_300, forwarded: 3 })
+    await restart({ fields: WRONG })
+    await bed.record(30)
+    await bed.record(30, 'calls', undefined, 'beside')
+    await bed.time.advance(600_000)
+    expect(lane()?.code).toBe('everything_unmappable')
+    expect(await totals()).toMatchObject({ dead: 1_300 })
+  })
+
   test('late events: their lane looks further than the one event that it sends at a time', async () => {
     await open({ fields: { ...FIELDS, Quantity: 'data.n' } })
     await bed.forwarder.stop()

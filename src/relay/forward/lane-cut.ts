@@ -1,4 +1,4 @@
-import type { BuildDelivery, Delivery, RelayStore } from '../store/contract.ts'
+import type { BuildDelivery, Delivery, RelayStore, StoredEvent } from '../store/contract.ts'
 import { PROBE_EVENTS } from './breaker.ts'
 import { buildDelivery } from './build-delivery.ts'
 import type { CallLimits } from './call-limits.ts'
@@ -35,27 +35,49 @@ export interface Cutter {
 /** Trying again costs no call. */
 const HOLD_MS = 60_000
 
+type Owner = Pick<StoredEvent, 'tenant' | 'account'>
+
+const isOf =
+  ({ tenant, account }: Owner) =>
+  (event: Owner): boolean =>
+    event.tenant === tenant && event.account === account
+
+/** Whose all of these events are; undefined when they are of several accounts. */
+function ownerOf(events: readonly StoredEvent[]): Owner | undefined {
+  const [first] = events
+  return first !== undefined && events.every(isOf(first)) ? first : undefined
+}
+
 export function createCutter(options: CutOptions, memory: LaneMemory): Cutter {
   const { lane, store, clock, log, map, gzip, limits, owner, leaseMs, isOrdered, window, late } = options
   let claims = 0
 
-  /** What the brake stops in the middle of a transaction is undone by throwing there. */
-  async function braked<T>(cut: (build: BuildDelivery) => Promise<T>): Promise<{ done: T } | { hold: Rest }> {
+  /**
+   * What the brake stops in the middle of a transaction is undone by throwing there. Offers that are of `unbraked` alone
+   * are not stopped. `owner`: whose all is that was stopped, if it is one account's.
+   */
+  async function braked<T>(
+    cut: (build: BuildDelivery) => Promise<T>,
+    unbraked?: Owner,
+  ): Promise<{ done: T } | { hold: Rest; owner: Owner | undefined }> {
     let failure: MappingFailure | undefined
+    let owner: Owner | undefined
     const wasHeld = memory.brake.isHeld
     try {
       const done = await cut((events) => {
         const draft = buildDelivery(events, { map, gzip, limits, learnedMaxBytes: memory.learnedMaxBytes })
-        const judged = options.isBraked ? memory.brake.judge(draft) : draft
+        const isBraked = options.isBraked && !(unbraked && events.every(isOf(unbraked)))
+        const judged = isBraked ? memory.brake.judge(draft) : draft
         if ('taken' in judged) return judged
         failure = judged
+        owner = ownerOf(events)
         throw new Error('No event can be mapped.')
       })
       if (wasHeld && !memory.brake.isHeld) log('info', 'lane_recovered', { lane })
       return { done }
     } catch (error) {
       if (failure === undefined) throw error
-      return { hold: hold(failure) }
+      return { hold: hold(failure), owner }
     }
   }
 
@@ -72,18 +94,20 @@ export function createCutter(options: CutOptions, memory: LaneMemory): Cutter {
     const nowMs = clock()
     const maxRows = memory.breaker.state === 'closed' ? limits.maxRows : Math.min(PROBE_EVENTS, limits.maxRows)
     const maxEvents = memory.brake.offer(maxRows)
-    const opened = await braked((build) =>
-      store.openDelivery(
-        {
-          ...{ lane, owner: `${owner}/${++claims}`, leaseMs, nowMs, maxEvents, mayCut, ordered: isOrdered },
-          ...(late === undefined ? {} : { late: { lane: late.lane, beforeMs: window.lateBeforeMs(nowMs) } }),
-        },
-        (events) => {
-          isFresh = true
-          return build(events)
-        },
-      ),
-    )
+    const claim = {
+      ...{ lane, leaseMs, nowMs, maxEvents, mayCut, ordered: isOrdered },
+      ...(late === undefined ? {} : { late: { lane: late.lane, beforeMs: window.lateBeforeMs(nowMs) } }),
+    }
+    const cut = (build: BuildDelivery) =>
+      store.openDelivery({ ...claim, owner: `${owner}/${++claims}` }, (events) => {
+        isFresh = true
+        return build(events)
+      })
+    let opened = await braked(cut)
+    // One account's events may be wrong while `fields` are right: they must not keep its neighbours waiting.
+    if ('hold' in opened && opened.owner && (await store.hasOtherAccounts(lane, opened.owner))) {
+      opened = await braked(cut, opened.owner)
+    }
     return 'hold' in opened ? { isFresh, hold: opened.hold } : { isFresh, delivery: opened.done }
   }
 

@@ -62,6 +62,8 @@ export interface RelayStore {
   resumeLane(lane: string): Promise<boolean>
   /** What waits, by lane: a lane is a meter's, or that of its late events. */
   backlog(): Promise<LaneBacklog[]>
+  /** Whether events of other accounts than this one wait in the lane, not yet put into a delivery. */
+  hasOtherAccounts(lane: string, account: { tenant: string; account: string }): Promise<boolean>
   /** What is on hold, by account and meter; limit default 1,000. */
   heldEvents(filter?: { account?: string; limit?: number }): Promise<HeldEvents[]>
   /** Puts an account's events on hold into their lanes, in the order in which they came; how many they were. */

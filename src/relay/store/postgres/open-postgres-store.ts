@@ -78,6 +78,7 @@ export function openPostgresStore(options: PostgresStoreOptions): RelayStore {
     pauseLane: (lane, reason, nowMs) => write([], async (sql) => void (await lanes.pause(sql, lane, reason, nowMs))),
     resumeLane: (lane) => write([], (sql) => lanes.resume(sql, lane)),
     backlog: () => read((sql) => lanes.backlog(sql)),
+    hasOtherAccounts: (lane, account) => read((sql) => lanes.hasOtherAccounts(sql, lane, account)),
     heldEvents: (filter = {}) => read((sql) => heldChunks.list(sql, filter)),
     releaseHeld,
     ledger: (filter = {}) => read((sql) => streams.ledger(sql, filter)),

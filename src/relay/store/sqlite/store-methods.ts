@@ -47,6 +47,7 @@ export function createStoreMethods(parts: StoreParts, { write, read, clock, maxR
     pauseLane: (lane, reason, nowMs) => write(() => lanes.pause(lane, reason, nowMs)),
     resumeLane: (lane) => write(() => lanes.resume(lane)),
     backlog: () => read(() => lanes.backlog()),
+    hasOtherAccounts: (lane, account) => read(() => lanes.hasOtherAccounts(lane, account)),
     heldEvents: (filter = {}) => read(() => heldChunks.list(filter)),
     releaseHeld,
     ledger: (filter = {}) => read(() => streams.ledger(filter)),
