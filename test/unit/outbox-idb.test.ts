@@ -245,6 +245,16 @@ describe('a page that sends itself', () => {
     ])
   })
 
+  test('claims no number twice of what another page has put off in part', async () => {
+    const { outbox, one } = await sending(6)
+    const other = await openOutbox()
+    const { stream } = one
+    const deferred = [{ stream, from: 0, to: 1, delayMs: 1_000 }]
+    await other.settle({ ...nothing((await other.claim(CLAIM_ALL)) as Claim), deferred })
+    nowMs += 2_000
+    expect(numbersOf(await outbox.claim({ ...CLAIM_ALL, nowMs }))).toEqual(['1:0+2', '1:2+1', '1:3+3'])
+  })
+
   test('reads a dead letter that another page has moved back, not the segment that held it', async () => {
     const { outbox, one } = await sending(3)
     const other = await openOutbox()
