@@ -17,8 +17,9 @@ export type Admit = (bytes: number) => void
  * record in one flush interval.
  */
 export function createBudget({ settings, storedBytes, comingBytes }: BudgetOptions): Admit {
-  const { maxOutboxBytes, overflow } = settings
   return (bytes) => {
+    // Read each time: in a page of Electron they come from the main process, later.
+    const { maxOutboxBytes, overflow } = settings
     if (overflow !== 'reject-new' || storedBytes() + comingBytes() + bytes <= maxOutboxBytes) return
     const text = `The outbox holds its ${maxOutboxBytes} bytes. Events leave once the relay is reached; or raise maxOutboxBytes.`
     throw new MetertapError('outbox_full', text, { maxOutboxBytes })
