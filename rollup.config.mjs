@@ -7,7 +7,7 @@ import dts from 'rollup-plugin-dts'
 import esbuild from 'rollup-plugin-esbuild'
 
 const packages =
-  /^(node:|cloudflare:|electron$|@hono\/|@opentelemetry\/|@standard-schema\/|cli-progress|hono|jose|ky|lru-cache|nanoevents|pg$|pino|prom-client|react|uuid|zod)/
+  /^(node:|cloudflare:|electron$|@hono\/|@opentelemetry\/|@standard-schema\/|cli-progress|hono|idb|jose|ky|lru-cache|nanoevents|pg$|pino|prom-client|react|uuid|zod)/
 const transpile = esbuild({ target: 'es2022', sourceMap: true })
 
 /** What packages do inside is theirs; what this project's own code does is an error's business. */

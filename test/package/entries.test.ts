@@ -36,12 +36,12 @@ async function bundle(entry: string): Promise<Bundled> {
   }
 }
 
-const IN_PAGES = ['ky', 'nanoevents']
+const IN_PAGES = ['idb', 'ky', 'nanoevents']
 
 describe('each entry’s bundle holds only its own runtime', () => {
   it.each([
     ['metertap', { packages: IN_PAGES, builtins: [] }],
-    ['metertap/service-worker', { packages: ['ky'], builtins: [] }],
+    ['metertap/service-worker', { packages: ['idb', 'ky'], builtins: [] }],
     ['metertap/worker', { packages: ['jose', 'ky', 'nanoevents', 'uuid'], builtins: ['cloudflare:workers'] }],
     ['metertap/react', { packages: ['react'], builtins: [] }],
     ['metertap/inspector', { packages: [], builtins: [] }],

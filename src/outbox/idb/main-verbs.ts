@@ -5,7 +5,6 @@ import { totalsOf } from '../core/overview.ts'
 import { RETIRE_AFTER_MS } from '../core/retire-after.ts'
 import { createFullSettling, type FullSettling } from '../core/settle-full.ts'
 import type { Stray } from '../core/state.ts'
-import { answer } from './answer.ts'
 import type { Connection } from './connection.ts'
 import { Copies } from './copies.ts'
 import type { IdbHome } from './home.ts'
@@ -77,12 +76,11 @@ export function idbMain(home: IdbHome, setAside: SetAside): IdbMain {
 
 function deviceId(connection: Connection, random: () => string): Promise<string> {
   return connection.run((database) =>
-    transact(database, { stores: ['meta'], mode: 'readwrite' }, async (transaction) => {
-      const meta = transaction.objectStore('meta')
-      const known: string | undefined = await answer(meta.get('deviceId'))
+    transact(database, { stores: ['meta'], mode: 'readwrite' }, async (transaction, bare) => {
+      const known = await transaction.objectStore('meta').get('deviceId')
       if (known !== undefined) return known
       const made = random()
-      meta.put(made, 'deviceId')
+      bare.objectStore('meta').put(made, 'deviceId')
       return made
     }),
   )

@@ -6,12 +6,10 @@ import { quarantineIn } from '../core/quarantine.ts'
 import { restoreIn } from '../core/restore.ts'
 import { retryDeadIn } from '../core/retry-dead.ts'
 import { closeRollupsIn } from '../core/rollups.ts'
-import { answer } from './answer.ts'
 import type { Connection } from './connection.ts'
 import type { IdbMain, MainVerb, SetAside } from './main-verbs.ts'
-import type { Store } from './schema.ts'
 import { QUARANTINE_STORES, ROLLUP_STORES } from './tables.ts'
-import { transact } from './transact.ts'
+import { transact, wrapped } from './transact.ts'
 
 /** Best effort: what could not be set aside, for want of room above all, is met and passed over again. */
 export const setAside: SetAside = async ({ write, home }, strays) => {
@@ -37,19 +35,11 @@ export function otherVerbs(main: IdbMain): Omit<Outbox, MainVerb> {
       return closed
     },
     streams: () => read((tables) => summariesOf(settling.view(tables))),
-    deadLetters: () => allIn(connection, 'dead'),
+    deadLetters: () => connection.run((database) => wrapped(database).getAll('dead')),
     deleteDeadLetters: (letters) => deleteDeadLetters(connection, letters),
     retryDeadLetters: (letters) => write((tables) => retryDeadIn(tables, letters)),
-    quarantined: () => allIn(connection, 'quarantine'),
+    quarantined: () => connection.run((database) => wrapped(database).getAll('quarantine')),
   }
-}
-
-function allIn<Row>(connection: Connection, store: Store): Promise<Row[]> {
-  return connection.run((database) =>
-    transact<Row[]>(database, { stores: [store], mode: 'readonly' }, (transaction) =>
-      answer(transaction.objectStore(store).getAll()),
-    ),
-  )
 }
 
 function deleteDeadLetters(
@@ -57,8 +47,8 @@ function deleteDeadLetters(
   letters: readonly Pick<DeadLetter, 'stream' | 'seq'>[],
 ): Promise<void> {
   return connection.run((database) =>
-    transact(database, { stores: ['dead'], mode: 'readwrite' }, (transaction) => {
-      for (const { stream, seq } of letters) transaction.objectStore('dead').delete([stream, seq])
+    transact(database, { stores: ['dead'], mode: 'readwrite' }, (_, bare) => {
+      for (const { stream, seq } of letters) bare.objectStore('dead').delete([stream, seq])
     }),
   )
 }

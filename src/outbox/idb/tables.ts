@@ -1,8 +1,7 @@
 import type { Segment } from '../contract.ts'
 import type { SegmentKey, Tables } from '../core/tables.ts'
-import { answer } from './answer.ts'
 import type { Copies } from './copies.ts'
-import type { Store } from './schema.ts'
+import type { Store, Transaction } from './schema.ts'
 
 /** The stores that claims, settlements and overviews touch. */
 export const TABLE_STORES: readonly Store[] = ['segments', 'streams', 'progress', 'hidden', 'dead']
@@ -26,18 +25,20 @@ const KEY_PATHS = {
   rollups: ['stream', 'seq'],
 } as const
 
-/** The rows of an outbox in one IndexedDB transaction; a row can be touched when its store is one of the transaction's. */
-export function idbTables(transaction: IDBTransaction, copies: Copies): Tables {
-  const store = (name: Store) => transaction.objectStore(name)
-  const all = <Row>(name: Store, query?: IDBKeyRange, count?: number): Promise<Row[]> =>
-    answer(store(name).getAll(query, count))
+/**
+ * The rows of an outbox in one IndexedDB transaction; a row can be touched when its store is one of the transaction's.
+ * `bare`: the same transaction, see transact().
+ */
+export function idbTables(transaction: Transaction, bare: IDBTransaction, copies: Copies): Tables {
+  const read = <S extends Store>(name: S) => transaction.objectStore(name)
+  const store = (name: Store) => bare.objectStore(name)
   const put = (name: Store, row: unknown) => void store(name).put(row)
 
   /** The rows as they are stored. */
   async function* rowsFrom(from: SegmentKey | [], before: SegmentKey | undefined, wanted: (stream: string) => boolean) {
     let range = between(from, before)
     for (let count = FIRST_READ; ; ) {
-      const rows = await all<Segment>('segments', range, count)
+      const rows: Segment[] = await read('segments').getAll(range, count)
       const unwanted = rows.findIndex((row) => isKeyed(row) && !wanted(row.stream))
       const isJump = unwanted >= 0
       yield* isJump ? rows.slice(0, unwanted) : rows
@@ -50,14 +51,13 @@ export function idbTables(transaction: IDBTransaction, copies: Copies): Tables {
   }
 
   return {
-    heads: () => all('streams'),
-    progress: () => all('progress'),
-    hidden: () => all('hidden'),
-    deadCount: () => answer(store('dead').count()),
+    heads: () => read('streams').getAll(),
+    progress: () => read('progress').getAll(),
+    hidden: () => read('hidden').getAll(),
+    deadCount: () => read('dead').count(),
     async *segments(from, before, wanted, isIntact) {
       if (!isIntact || copies.isEmpty) return yield* rowsFrom(from ?? [], before, wanted)
-      const request = store('segments').getAllKeys(between(from ?? [], before), KEYS_READ)
-      const keys = (await answer(request)) as SegmentKey[]
+      const keys: SegmentKey[] = await read('segments').getAllKeys(between(from ?? [], before), KEYS_READ)
       for (const [nth, key] of keys.entries()) {
         const copy = copies.of(key)
         const next = keys[nth + 1] ?? (keys.length === KEYS_READ ? key : undefined)
@@ -66,7 +66,7 @@ export function idbTables(transaction: IDBTransaction, copies: Copies): Tables {
         yield copy
       }
     },
-    segmentsWithin: (stream, from, to) => all('segments', numbers(stream, from, to)),
+    segmentsWithin: (stream, from, to) => read('segments').getAll(numbers(stream, from, to)),
     putSegment: (segment) => {
       copies.forget(segment.stream, segment.first, segment.first)
       put('segments', segment)
@@ -79,13 +79,13 @@ export function idbTables(transaction: IDBTransaction, copies: Copies): Tables {
     deleteHidden: (stream, from, to) => void store('hidden').delete(numbers(stream, from, to)),
     putHead: (head) => put('streams', head),
     putProgress: (row) => put('progress', row),
-    dead: (stream, seq) => answer(store('dead').get([stream, seq])),
+    dead: (stream, seq) => read('dead').get([stream, seq]),
     putDead: (letter) => put('dead', letter),
     deleteDead: (stream, seq) => void store('dead').delete([stream, seq]),
-    rollups: () => all('rollups'),
+    rollups: () => read('rollups').getAll(),
     putRollup: (rollup) => put('rollups', rollup),
     deleteRollup: (stream, seq) => void store('rollups').delete([stream, seq]),
-    sameRow: (name, row) => answer(store(name).get(keyOf(KEY_PATHS[name], row))),
+    sameRow: (name, row) => read(name).get(keyOf(KEY_PATHS[name], row) as never),
     quarantine: (found) => {
       store('quarantine').add(found)
       store(found.store).delete(keyOf(KEY_PATHS[found.store], found.row))

@@ -19,7 +19,9 @@ export function transactions(
     (work, stores = TABLE_STORES) =>
       connection.run((database) => {
         const { signal } = presence
-        return transact(database, { stores, mode, signal }, (transaction) => work(idbTables(transaction, copies)))
+        return transact(database, { stores, mode, signal }, (transaction, bare) =>
+          work(idbTables(transaction, bare, copies)),
+        )
       })
   return { read: within('readonly'), write: within('readwrite') }
 }
