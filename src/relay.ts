@@ -15,7 +15,15 @@ export type {
 export { createRelay, type Relay } from './relay/create-relay.ts'
 export type { RelayDeps } from './relay/deps.ts'
 export type { Log } from './relay/log.ts'
-export type { RelayStore } from './relay/store/contract.ts'
+export type {
+  AcceptRequest,
+  AcceptResult,
+  EventPlace,
+  HeldEvents,
+  RelayStore,
+  StoredEvent,
+  StoreRejection,
+} from './relay/store/contract.ts'
 export { createGrant, type GrantOptions } from './relay/tokens/grant.ts'
-export type { Range } from './wire/contract.ts'
+export type { Range, WireClock } from './wire/contract.ts'
 export { MetertapError } from './wire/errors.ts'

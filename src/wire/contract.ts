@@ -15,7 +15,9 @@ const tally = z.record(z.string().check(z.maxLength(64)), count)
 
 /** What a stream's owner says of it. `recorded` numbers were given out: 0 … recorded − 1. */
 export const streamReport = z.object({
+  /** The stream's UUID. */
   id: text,
+  /** How many numbers were given out. */
   recorded: count,
   /** Numbered events knowingly given up before any relay held them, by drop reason. */
   dropped: tally,
@@ -39,7 +41,15 @@ const wireSegment = z.object({
  * What the sender knows of its own clock: relay's time − its own ± uncertainty, from the last answer's round trip, and
  * its monotonic clock at sending. Evidence only: no event's time is ever changed by it. All ms.
  */
-export const wireClock = z.object({ offsetMs: z.number(), uncertaintyMs: z.number(), monotonicMs: z.number() })
+export const wireClock = z.object({
+  /** The relay's clock minus the sender's. */
+  offsetMs: z.number(),
+  /** How far off that may be, either way. */
+  uncertaintyMs: z.number(),
+  /** The sender's monotonic clock at sending. */
+  monotonicMs: z.number(),
+})
+/** What a sender tells of its clock. */
 export type WireClock = z.infer<typeof wireClock>
 
 /** The body of `POST /v1/events`. Account, tenant and device come from the token, never from here. */

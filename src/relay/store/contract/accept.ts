@@ -41,29 +41,50 @@ export interface AcceptRequest {
   readonly account: string
   /** The account's device, by the token. */
   readonly device: string
+  /** When the request came, ms since 1970. */
   readonly receivedAtMs: number
+  /** What the sender says of each stream of the request. */
   readonly streams: readonly StreamReport[]
+  /** Events to store, each by itself. */
   readonly events: readonly AcceptableEvent[]
   /** More of its events. Default: none. */
   readonly packs?: readonly EventPack[]
   /** Events refused by validation: only counted, once per number. */
-  readonly refused: readonly { stream: string; seq: number }[]
+  readonly refused: readonly EventPlace[]
   /** The sender's clock, kept with each stream of the request; the newest stays. */
   readonly clock?: WireClock
   /** The events are stored and acknowledged, and stay on hold until releaseHeld(). Default false. */
   readonly hold?: boolean
 }
 
+/** Where an event is: its stream, and its number there. */
+export interface EventPlace {
+  /** The event's stream. */
+  readonly stream: string
+  /** Its number there. */
+  readonly seq: number
+}
+
+/** Why the store could not take an event. */
+export interface StoreRejection extends EventPlace {
+  /** `too_many_gaps` alone. */
+  readonly code: string
+  /** For people. */
+  readonly detail: string
+}
+
+/** What became of a request. */
 export interface AcceptResult {
   /** What the store durably holds now, for each stream of the request. */
   readonly received: Readonly<Record<string, readonly Range[]>>
+  /** Events that are new and stored now. */
   readonly stored: number
   /** Events whose number was held before. */
   readonly duplicates: number
   /** New events whose idempotency key was known: received, and never forwarded. */
   readonly deduplicated: number
   /** Events only the store can refuse: `too_many_gaps` when a stream's range list would pass its cap. */
-  readonly rejected: readonly { stream: string; seq: number; code: string; detail: string }[]
+  readonly rejected: readonly StoreRejection[]
 }
 
 /** A stored event on its way upstream. Its idempotency key has done its work and is not here. */
@@ -80,9 +101,14 @@ export interface StoredEvent extends Omit<AcceptableEvent, 'idempotencyKey'> {
 
 /** Events on hold of one account and meter. */
 export interface HeldEvents {
+  /** The relay's tenant. */
   readonly tenant: string
+  /** Who is to be billed. */
   readonly account: string
+  /** The meter's name. */
   readonly meter: string
+  /** How many they are. */
   readonly events: number
+  /** When the oldest of them was received, ms since 1970. */
   readonly sinceMs: number
 }
