@@ -255,6 +255,15 @@ describe('a page that sends itself', () => {
     expect(numbersOf(await outbox.claim({ ...CLAIM_ALL, nowMs }))).toEqual(['1:0+2', '1:2+1', '1:3+3'])
   })
 
+  test('cuts no wait short that another page was told for the end of a segment', async () => {
+    const { outbox, one } = await sending(6)
+    const other = await openOutbox()
+    const { stream } = one
+    const deferred = [{ stream, from: 1, to: 2, delayMs: 1_000 }]
+    await other.settle({ ...nothing((await other.claim(CLAIM_ALL)) as Claim), deferred })
+    expect(numbersOf(await outbox.claim(CLAIM_ALL))).toEqual(['1:0+1', '1:3+3'])
+  })
+
   test('reads a dead letter that another page has moved back, not the segment that held it', async () => {
     const { outbox, one } = await sending(3)
     const other = await openOutbox()

@@ -60,7 +60,8 @@ export function idbTables(transaction: Transaction, bare: IDBTransaction, copies
       const keys: SegmentKey[] = await read('segments').getAllKeys(between(from ?? [], before), KEYS_READ)
       for (const [nth, key] of keys.entries()) {
         const copy = copies.of(key)
-        const next = keys[nth + 1] ?? (keys.length === KEYS_READ ? key : undefined)
+        // A part of the copy may be put off by now: then this range ends with it.
+        const next = keys[nth + 1] ?? (keys.length === KEYS_READ ? key : before)
         const isSound = copy && wanted(copy.stream) && isIntact(copy) && !reaches(copy, next)
         if (!isSound) return yield* rowsFrom(key, before, wanted)
         yield copy
