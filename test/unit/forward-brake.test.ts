@@ -168,6 +168,21 @@ describe('fields that fit no event', () => {
     expect(await totals()).toMatchObject({ dead: 1, forwarded: 899 })
   })
 
+  test('of such a delivery let what was recorded since go on', async () => {
+    await open({})
+    bed.upstream.usual = () => json(503, {})
+    await bed.record(900)
+    await bed.time.advance(1_000)
+    bed.upstream.usual = refuseIf((row) => row.UsageIdentifier === eventId(STREAM, 7))
+    await restart({ fields: { ...FIELDS, Quantity: 'data.n' } })
+    await bed.time.advance(120_000)
+    expect(lane()).toMatchObject({ state: 'paused', code: 'everything_unmappable' })
+    const good = await bed.record(3, 'calls', (n) => ({ n }), 'beside')
+    await bed.time.advance(600_000)
+    expect(bed.upstream.accepted).toEqual(good)
+    expect(await totals()).toMatchObject({ dead: 0, forwarded: 3 })
+  })
+
   test('are the event’s own fault where its text or number is', async () => {
     await open({})
     await bed.record(50, 'calls', () => ({ quantity: '😀' }))

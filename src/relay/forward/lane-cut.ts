@@ -26,7 +26,10 @@ export interface CutOptions extends Pick<SettleDeps, 'lane' | 'clock' | 'log'> {
 
 /** Makes a lane's deliveries of what is stored. */
 export interface Cutter {
-  /** Claims the oldest delivery that is due, or cuts one; `hold` when nothing can be mapped and nothing was changed. */
+  /**
+   * Claims the oldest delivery that is due, or cuts one; `hold` when nothing can be mapped and nothing was changed, or
+   * when nothing is left but what split() put off for that.
+   */
   open(mayCut: boolean): Promise<{ delivery?: Delivery | undefined; isFresh: boolean; hold?: Rest }>
   /** See SettleDeps. */
   readonly split: SettleDeps['split']
@@ -51,6 +54,7 @@ function ownerOf(events: readonly StoredEvent[]): Owner | undefined {
 export function createCutter(options: CutOptions, memory: LaneMemory): Cutter {
   const { lane, store, clock, log, map, gzip, limits, owner, leaseMs, isOrdered, window, late } = options
   let claims = 0
+  let putOff: { readonly rest: Rest; readonly untilMs: number } | undefined
 
   /**
    * What the brake stops in the middle of a transaction is undone by throwing there. Offers that are of `unbraked` alone
@@ -108,16 +112,26 @@ export function createCutter(options: CutOptions, memory: LaneMemory): Cutter {
     if ('hold' in opened && opened.owner && (await store.hasOtherAccounts(lane, opened.owner))) {
       opened = await braked(cut, opened.owner)
     }
-    return 'hold' in opened ? { isFresh, hold: opened.hold } : { isFresh, delivery: opened.done }
+    if ('hold' in opened) return { isFresh, hold: opened.hold }
+    const hold = opened.done === undefined && mayCut ? restOfPutOff() : undefined
+    return hold ? { isFresh, hold } : { isFresh, delivery: opened.done }
+  }
+
+  function restOfPutOff(): Rest | undefined {
+    const ms = (putOff?.untilMs ?? 0) - clock()
+    if (putOff === undefined || ms <= 0 || !memory.brake.isHeld || memory.breaker.state !== 'closed') return undefined
+    return { ...putOff.rest, ms: Math.min(ms, HOLD_MS) }
   }
 
   return {
     open,
     async split(id, inDoubt) {
       const result = await braked((build) => store.splitDelivery(id, build, inDoubt))
-      if (!('hold' in result)) return undefined
-      await store.postponeDelivery(id, clock() + HOLD_MS, result.hold.reason ?? '', inDoubt)
-      return result.hold
+      if (!('hold' in result)) return
+      // It alone waits: what other deliveries hold, and what was recorded since, may be right.
+      const untilMs = clock() + HOLD_MS
+      await store.postponeDelivery(id, untilMs, result.hold.reason ?? '', inDoubt)
+      putOff = { rest: result.hold, untilMs }
     },
   }
 }

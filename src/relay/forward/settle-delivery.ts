@@ -10,8 +10,8 @@ export interface SettleDeps {
   readonly clock: () => number
   readonly random: () => number
   readonly log: Log
-  /** Cuts a delivery into smaller ones; the lane's rest when none of it can be mapped: then it was put off whole. */
-  readonly split: (id: string, inDoubt: boolean) => Promise<Rest | undefined>
+  /** Cuts a delivery into smaller ones; puts it off whole when none of it can be mapped. */
+  readonly split: (id: string, inDoubt: boolean) => Promise<void>
 }
 
 /** A claimed delivery, and the lane's round when its call was made. */
@@ -115,7 +115,8 @@ async function tryLater(
   const rest = round === memory.round ? slowDown(verdict, memory, deps) : restAlready(verdict, memory, deps)
   if (othersPass && rows > 1 && attempts >= SPLIT_ATTEMPTS) {
     log('warn', 'delivery_split', { lane, id, rows, reason: verdict.reason })
-    return (await split(id, verdict.inDoubt)) ?? rest
+    await split(id, verdict.inDoubt)
+    return rest
   }
   const delayMs = attempts >= PATIENT_ATTEMPTS ? Math.max(PATIENT_MS, rest.ms) : rest.ms
   log('warn', 'delivery_postponed', { lane, id, rows, attempts: attempts + 1, delayMs, reason: verdict.reason })
@@ -149,8 +150,7 @@ async function refuse(delivery: Delivery, refusal: Refusal, memory: LaneMemory, 
   const { breaker } = memory
   if (rows > 1) {
     log('warn', 'delivery_split', { lane, id, rows, reason })
-    const hold = await split(id, inDoubt)
-    if (hold) return hold
+    await split(id, inDoubt)
   } else if (breaker.mayBury()) {
     log('error', 'event_buried', { lane, id, code, reason })
     await store.buryDelivery(id, code, detail, clock())
