@@ -40,6 +40,7 @@ function openWorkers() {
         handler = () => {}
         desk.onExit(id)
       },
+      sayAfterwards: (message: FromWorker) => desk.onMessage(line, message),
       lines: async () => (await siblings.text()).split('\n'),
     }
   }
@@ -119,5 +120,28 @@ describe('the metrics of workers', () => {
     await settled()
     busy.end()
     expect(await asked).toContain('open 0')
+  })
+
+  test('of one that has ended keep nobody waiting, though its last words come after its end', async () => {
+    const { start } = openWorkers()
+    const [well, gone] = [start(1), start(2)]
+    await settled()
+    gone.end()
+    gone.sayAfterwards({ metertap: 'here', snapshot: [] })
+    expect(await well.lines()).toContain('open 0')
+  })
+
+  test('do not fall when an earlier answer comes after a later one', async () => {
+    const { start, endTimers } = openWorkers()
+    const [well, busy] = [start(1), start(2)]
+    await settled()
+    busy.events.inc({ outcome: 'stored' }, 5)
+    expect(await well.lines()).toContain('events{outcome="stored"} 5')
+    busy.hang()
+    busy.sayAfterwards({ metertap: 'told', round: 0, snapshot: [] })
+    const asked = well.lines()
+    await settled()
+    endTimers()
+    expect(await asked).toContain('events{outcome="stored"} 5')
   })
 })

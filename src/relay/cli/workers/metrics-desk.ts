@@ -28,6 +28,8 @@ export function createMetricsDesk(
   setTimer: (callback: () => void, delayMs: number) => () => void = realTimer,
 ): MetricsDesk {
   const living = new Map<number, Known>()
+  /** What a worker has said last may come after the news of its end. */
+  const gone = new Set<number>()
   let departed: Snapshot = []
   let rounds = 0
   let running: Promise<string> | undefined
@@ -54,10 +56,11 @@ export function createMetricsDesk(
   return {
     onMessage(worker, given) {
       const message = given as FromWorker
+      if (gone.has(worker.id)) return
       if (message?.metertap === 'here') living.set(worker.id, { worker, snapshot: message.snapshot, round: 0 })
       if (message?.metertap === 'told') {
         const known = living.get(worker.id)
-        if (known) Object.assign(known, { snapshot: message.snapshot, round: message.round })
+        if (known && message.round >= known.round) Object.assign(known, { snapshot: message.snapshot, round: message.round })
         onAnswer()
       }
       if (message?.metertap === 'wanted') {
@@ -75,6 +78,7 @@ export function createMetricsDesk(
     onExit(id) {
       const known = living.get(id)
       living.delete(id)
+      gone.add(id)
       if (known) departed = sum([departed, cumulativeOf(known.snapshot)])
       onAnswer()
     },
