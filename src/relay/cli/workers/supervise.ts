@@ -52,15 +52,17 @@ export function supervise(size: number, host: CliHost, desk: MetricsDesk): void 
     for (const old of [...living]) {
       if (isStopping) return false
       if (!living.has(old)) continue
+      // The new one takes its place from now on, should it end by itself meanwhile.
+      leaving.add(old)
       const next = fork()
       leaving.add(next)
       const isWell = await listens(next)
       leaving.delete(next)
       if (!isWell) {
+        if (!isStopping && !leaving.delete(old)) fork()
         if (!isStopping) host.writeErr('the new worker did not start: those that are left stay as they are\n')
         return false
       }
-      leaving.add(old)
       old.process.kill('SIGTERM')
       await ended(old)
     }
