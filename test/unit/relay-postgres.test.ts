@@ -274,9 +274,13 @@ describe('the command line with PostgreSQL', { timeout: 60_000 }, () => {
     expect((await fetch(`${urls[0]}/readyz`)).status).toBe(200)
     const pids = workersOf(relay.child.pid as number)
     expect(pids).toHaveLength(2)
+    // A signal for all of a service's processes is for the first of them.
+    process.kill(pids[1] as number, 'SIGUSR2')
     process.kill(pids[0] as number, 'SIGKILL')
     await relay.until(/(listens on [\s\S]*){3}/)
     expect((await fetch(`${urls[0]}/readyz`)).status).toBe(200)
+    expect(workersOf(relay.child.pid as number)).toContain(pids[1])
+    expect(relay.output.err).not.toContain('SIGUSR2')
     relay.child.kill('SIGTERM')
     expect(await relay.exit).toBe(0)
     for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow()

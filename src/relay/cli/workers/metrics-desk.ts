@@ -60,7 +60,8 @@ export function createMetricsDesk(
       if (message?.metertap === 'here') living.set(worker.id, { worker, snapshot: message.snapshot, round: 0 })
       if (message?.metertap === 'told') {
         const known = living.get(worker.id)
-        if (known && message.round >= known.round) Object.assign(known, { snapshot: message.snapshot, round: message.round })
+        if (known && message.round >= known.round)
+          Object.assign(known, { snapshot: message.snapshot, round: message.round })
         onAnswer()
       }
       if (message?.metertap === 'wanted') {

@@ -15,7 +15,11 @@ type RelayCommand = Extract<Command, { kind: 'relay' }>
  * Errors: MetertapError bad_option.
  */
 export async function runWorkers(command: RelayCommand, host: CliHost): Promise<void> {
-  if (cluster.isWorker) return runRelay(command, host, openSiblings(lineOf(process)))
+  if (cluster.isWorker) {
+    // Sent to all of a service's processes, the signal would end the workers all at once: it is for the first alone.
+    host.onRestart(() => {})
+    return runRelay(command, host, openSiblings(lineOf(process)))
+  }
   if (command.workers === 1) return runRelay(command, host)
   // Checked here, so that a mistake is told once and not by every worker again and again.
   const { store } = await readSettings(command.config, host)
