@@ -97,6 +97,20 @@ export function restoreContract(get: () => Outbox): void {
       expect(await waitingByEquation(outbox)).toBe(0)
     })
 
+    test('stores what could not be stored when a later group was', async () => {
+      const group = one.group(events(3))
+      await outbox.append(one.group(events(2)))
+      expect(await outbox.restore({ ...group, head: one.head })).toBe(3)
+      expect(await outbox.restore({ ...group, head: one.head })).toBe(0)
+      const claim = await claimOf(outbox)
+      expect(numbersOf(claim)).toEqual(['1:0+3', '1:3+2'])
+      expect(await outbox.totals()).toMatchObject({ events: 5, bytes: one.head.bytes })
+      await outbox.settle(received(claim))
+      expect(await outbox.restore({ ...group, head: one.head })).toBe(0)
+      expect(await outbox.totals()).toEqual({ events: 0, bytes: 0, deadLetters: 0 })
+      expect(await waitingByEquation(outbox)).toBe(0)
+    })
+
     test('tells what was refused, also where no event is missing', async () => {
       await outbox.append(one.group(events(1)))
       expect(await outbox.restore(one.refuse('invalid_data'))).toBe(0)

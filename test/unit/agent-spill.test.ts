@@ -332,6 +332,27 @@ describe('a page that goes while its outbox is full', () => {
     expect(await next.agent.deadLetters()).toMatchObject([{ stream: streamOf(1), seq: 1, code: 'too_old' }])
   })
 
+  test('leaves what could not be stored though a later group was', async () => {
+    const storage = new FakeStorage()
+    const { agent, runtime, primary } = await fullPage(storage)
+    agent.pause('test')
+    primary.plan = () => 'ok'
+    const failing = Promise.withResolvers<never>()
+    const { append } = primary
+    primary.append = () => failing.promise
+    agent.record(calls, { n: 0 })
+    await settle()
+    primary.append = append
+    await agent.record(calls, { n: 1 }).durable
+    failing.reject(new MetertapError('outbox_full', 'No room.'))
+    await settle()
+    runtime.tell('pagehide')
+    expect(storage.length).toBe(1)
+    const next = await nextPage(storage, primary)
+    expect(next.relay.ids).toEqual([0, 1].map((seq) => `${streamOf(1)}-${seq}`))
+    expect(await next.agent.streams()).toMatchObject([{ recorded: 2, settled: 2 }])
+  })
+
   test('leaves its sums', async () => {
     const storage = new FakeStorage()
     const { agent, runtime, primary } = await fullPage(storage)
