@@ -133,6 +133,18 @@ describe('fields that fit no event', () => {
     expect(await totals()).toMatchObject({ dead: 1_300 })
   })
 
+  test('are told by a neighbour’s event, too: those of a large account are kept before it', async () => {
+    await open({ fields: WRONG })
+    const ids = await bed.record(5_000)
+    const others = await bed.record(30, 'calls', undefined, 'beside')
+    await bed.time.advance(3_600_000)
+    expect(lane()?.code).toBe('everything_unmappable')
+    expect(await totals()).toMatchObject({ dead: 0 })
+    await restart()
+    await bed.drained()
+    expect(bed.upstream.accepted.toSorted()).toEqual([...ids, ...others].toSorted())
+  })
+
   test('late events: their lane looks further than the one event that it sends at a time', async () => {
     await open({ fields: { ...FIELDS, Quantity: 'data.n' } })
     await bed.forwarder.stop()

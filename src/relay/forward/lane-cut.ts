@@ -109,12 +109,17 @@ export function createCutter(options: CutOptions, memory: LaneMemory): Cutter {
       })
     let opened = await braked(cut)
     // One account's events may be wrong while `fields` are right: they must not keep its neighbours waiting.
-    if ('hold' in opened && opened.owner && (await store.hasOtherAccounts(lane, opened.owner))) {
+    if ('hold' in opened && opened.owner && (await fitOthers(opened.owner))) {
       opened = await braked(cut, opened.owner)
     }
     if ('hold' in opened) return { isFresh, hold: opened.hold }
     const hold = opened.done === undefined && mayCut ? restOfPutOff() : undefined
     return hold ? { isFresh, hold } : { isFresh, delivery: opened.done }
+  }
+
+  /** Whether `fields` fit an event of another account that waits here. */
+  async function fitOthers(account: Owner): Promise<boolean> {
+    return (await store.waitingOfOthers(lane, account)).some((event) => 'row' in map(event))
   }
 
   function restOfPutOff(): Rest | undefined {

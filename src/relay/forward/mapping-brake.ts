@@ -19,7 +19,7 @@ export interface MappingFailure {
  *
  * Any event on offer that can be mapped proves that `fields` can be right: what fails before it is buried. Where all of
  * 20 or more in a row fail, none of those at hand is cut, and the lane holds them until one on offer can be mapped, or
- * until other accounts' events wait behind those of a single one.
+ * until one of another account, behind those of a single one, can be mapped.
  */
 export interface MappingBrake {
   readonly isHeld: boolean

@@ -1,4 +1,4 @@
-import type { AcceptRequest, AcceptResult, HeldEvents } from './contract/accept.ts'
+import type { AcceptRequest, AcceptResult, HeldEvents, StoredEvent } from './contract/accept.ts'
 import type { DeadLetterFilter, ImportFailure, ImportFailureResult, RelayDeadLetter } from './contract/dead-letters.ts'
 import type {
   BuildDelivery,
@@ -62,8 +62,11 @@ export interface RelayStore {
   resumeLane(lane: string): Promise<boolean>
   /** What waits, by lane: a lane is a meter's, or that of its late events. */
   backlog(): Promise<LaneBacklog[]>
-  /** Whether events of other accounts than this one wait in the lane, not yet put into a delivery. */
-  hasOtherAccounts(lane: string, account: { tenant: string; account: string }): Promise<boolean>
+  /**
+   * The oldest events of another account than this one that wait in the lane, not yet put into a delivery: those of one
+   * request.
+   */
+  waitingOfOthers(lane: string, account: { tenant: string; account: string }): Promise<StoredEvent[]>
   /** What is on hold, by account and meter; limit default 1,000. */
   heldEvents(filter?: { account?: string; limit?: number }): Promise<HeldEvents[]>
   /** Puts an account's events on hold into their lanes, in the order in which they came; how many they were. */

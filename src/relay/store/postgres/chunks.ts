@@ -1,3 +1,4 @@
+import type { StoredEvent } from '../contract.ts'
 import {
   type ChunkEvent,
   type ChunkOwner,
@@ -28,6 +29,8 @@ export interface Chunks {
    * chunks are locked. Chunks that another process has locked are passed over, or waited for when `isPatient`.
    */
   next(sql: Sql, lane: string, maxEvents: number, isPatient: boolean): Promise<PlacedEvent[]>
+  /** See RelayStore, waitingOfOthers. */
+  ofOthers(sql: Sql, lane: string, owner: Pick<ChunkOwner, 'tenant' | 'account'>): Promise<StoredEvent[]>
   /** The first places of what next() gave are used up. */
   advance(sql: Sql, lane: string, used: readonly PlacedEvent[]): Promise<unknown>
   read(sql: Sql, runs: readonly Run[]): Promise<PlacedEvent[]>
@@ -66,6 +69,8 @@ export function createChunks(schema: string): Chunks {
     ON CONFLICT (lane, shard) DO UPDATE SET waiting = t.waiting + excluded.waiting`
   const look = (lock: string): string => `
     SELECT * FROM ${s}.chunks WHERE lane = $1 AND cut < count AND id > $2 ORDER BY id LIMIT $3 FOR UPDATE ${lock}`
+  const others = `
+    SELECT * FROM ${s}.chunks WHERE lane = $1 AND cut < count AND (tenant, account) <> ($2, $3) ORDER BY id LIMIT 1`
   const cut = `
     UPDATE ${s}.chunks t SET cut = v.cut FROM unnest($1::int8[], $2::int4[]) AS v(id, cut)
     WHERE t.id = v.id AND t.id = ANY($1::int8[])`
@@ -107,6 +112,10 @@ export function createChunks(schema: string): Chunks {
         }
         if (rows.length < size) return found
       }
+    },
+    async ofOthers(sql, lane, { tenant, account }) {
+      const [row] = await sql<StoredChunk>(others, [lane, tenant, account])
+      return row ? [...placedEvents(row, [[row.id, row.cut, row.count]])].map(({ event }) => event) : []
     },
     async advance(sql, lane, used) {
       const ends = new Map(used.map(({ chunk, position }) => [chunk, position + 1]))

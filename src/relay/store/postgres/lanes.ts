@@ -7,8 +7,6 @@ export interface Lanes {
   /** False when it was not paused. */
   resume(sql: Sql, lane: string): Promise<boolean>
   backlog(sql: Sql): Promise<LaneBacklog[]>
-  /** See RelayStore. */
-  hasOtherAccounts(sql: Sql, lane: string, account: { tenant: string; account: string }): Promise<boolean>
 }
 
 const MAX_REASON_CHARS = 500
@@ -46,13 +44,6 @@ export function createLanes(schema: string): Lanes {
         [lane],
       )
       return resumed.length === 1
-    },
-    async hasOtherAccounts(sql, lane, { tenant, account }) {
-      const others = await sql(
-        `SELECT 1 FROM ${s}.chunks WHERE lane = $1 AND cut < count AND (tenant, account) <> ($2, $3) LIMIT 1`,
-        [lane, tenant, account],
-      )
-      return others.length > 0
     },
     backlog: async (sql) => (await sql<LaneRow>(backlog)).map(toBacklog),
   }

@@ -42,7 +42,7 @@ export function openPostgresStore(options: PostgresStoreOptions): RelayStore {
   const { maxRangesPerStream: maxRanges = 1_000, idempotencyWindowDays = 61, hourlyDays = 100 } = options
   const database = openDatabase({ url, maxConnections, onIdleError: options.onIdleError ?? (() => {}) })
   const parts = createStoreParts(database, { schema, newId, idempotencyWindowDays })
-  const { streams, deliveries, parked, lanes, heldChunks, hours, desk, small, revocations } = parts
+  const { streams, chunks, deliveries, parked, lanes, heldChunks, hours, desk, small, revocations } = parts
   const { accept, revokedBefore, write, read, snapshot, close, assertOpen } = createPostgresOperations({
     ...{ database, schema, parts, maxRanges, hourlyDays, clock },
   })
@@ -78,7 +78,7 @@ export function openPostgresStore(options: PostgresStoreOptions): RelayStore {
     pauseLane: (lane, reason, nowMs) => write([], async (sql) => void (await lanes.pause(sql, lane, reason, nowMs))),
     resumeLane: (lane) => write([], (sql) => lanes.resume(sql, lane)),
     backlog: () => read((sql) => lanes.backlog(sql)),
-    hasOtherAccounts: (lane, account) => read((sql) => lanes.hasOtherAccounts(sql, lane, account)),
+    waitingOfOthers: (lane, account) => read((sql) => chunks.ofOthers(sql, lane, account)),
     heldEvents: (filter = {}) => read((sql) => heldChunks.list(sql, filter)),
     releaseHeld,
     ledger: (filter = {}) => read((sql) => streams.ledger(sql, filter)),

@@ -1,6 +1,6 @@
 import type { Sqlite } from '../../../sqlite/contract.ts'
 import { eventsOf } from '../../event-pack.ts'
-import type { EventPack } from '../contract.ts'
+import type { EventPack, StoredEvent } from '../contract.ts'
 import {
   type ChunkEvent,
   type ChunkOwner,
@@ -22,6 +22,8 @@ export interface Chunks {
   addPack(owner: ChunkOwner, lane: string, pack: EventPack): void
   /** The lane's oldest events that no delivery was cut from, up to maxEvents and a fixed sum of bytes, at least one. */
   next(lane: string, maxEvents: number): PlacedEvent[]
+  /** See RelayStore, waitingOfOthers. */
+  ofOthers(lane: string, owner: Pick<ChunkOwner, 'tenant' | 'account'>): StoredEvent[]
   /** Moves the lane's cursor behind `last`. */
   advance(lane: string, taken: number, last: PlacedEvent): void
   read(runs: readonly Run[]): PlacedEvent[]
@@ -48,6 +50,9 @@ export function createChunks(db: Sqlite, maxChunkChars: number): Chunks {
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
   const cursor = db.prepare('SELECT chunk, position FROM lanes WHERE lane = ?')
   const fromCursor = db.prepare(`SELECT ${HEAD}, body FROM chunks WHERE lane = ? AND id >= ? ORDER BY id`)
+  const othersFromCursor = db.prepare(`
+    SELECT ${HEAD}, body FROM chunks WHERE lane = ? AND id >= ? AND (id > ? OR count > ?)
+      AND (tenant, account) <> (?, ?) ORDER BY id LIMIT 1`)
   const moveCursor = db.prepare('UPDATE lanes SET chunk = ?, position = ?, waiting = waiting - ? WHERE lane = ?')
   const head = db.prepare(`SELECT ${HEAD} FROM chunks WHERE id = ?`)
   const whole = db.prepare(`SELECT ${HEAD}, body FROM chunks WHERE id = ?`)
@@ -83,6 +88,15 @@ export function createChunks(db: Sqlite, maxChunkChars: number): Chunks {
     return found
   }
 
+  function ofOthers(lane: string, { tenant, account }: Pick<ChunkOwner, 'tenant' | 'account'>): StoredEvent[] {
+    const start = cursor.get(lane) as { chunk: number; position: number } | undefined
+    if (!start) return []
+    const { chunk, position } = start
+    const row = othersFromCursor.get(lane, chunk, chunk, position, tenant, account) as StoredChunk | undefined
+    if (!row) return []
+    return [...placedEvents(row, [[row.id, row.id === chunk ? position : 0, row.count]])].map(({ event }) => event)
+  }
+
   function settle(runs: readonly Run[]): Credit[] {
     const credits = new Map<string, Credit>()
     for (const [id, ofChunk] of Map.groupBy(runs, ([chunk]) => chunk)) {
@@ -107,6 +121,7 @@ export function createChunks(db: Sqlite, maxChunkChars: number): Chunks {
       write(owner, lane, { count: pack.count, spans: JSON.stringify(pack.spans), body: pack.body })
     },
     next,
+    ofOthers,
     advance(lane, taken, { chunk, position }) {
       moveCursor.run(chunk, position + 1, taken, lane)
     },

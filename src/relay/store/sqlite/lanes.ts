@@ -7,8 +7,6 @@ export interface Lanes {
   /** False when it was not paused. */
   resume(lane: string): boolean
   backlog(): LaneBacklog[]
-  /** See RelayStore. */
-  hasOtherAccounts(lane: string, account: { tenant: string; account: string }): boolean
 }
 
 const MAX_REASON_CHARS = 500
@@ -28,16 +26,11 @@ export function createLanes(db: Sqlite): Lanes {
       (SELECT coalesce(SUM(rows), 0) FROM deliveries d WHERE d.lane = l.lane AND parked_at_ms IS NOT NULL) AS parked,
       (SELECT received_at_ms FROM chunks c WHERE c.lane = l.lane ORDER BY id LIMIT 1) AS oldest
     FROM lanes l ORDER BY lane`)
-  const others = db.prepare(`
-    SELECT 1 FROM lanes l JOIN chunks c ON c.lane = l.lane AND c.id >= l.chunk
-    WHERE l.lane = ? AND l.waiting > 0 AND (c.tenant, c.account) <> (?, ?)
-      AND (c.id > l.chunk OR l.position < c.count) LIMIT 1`)
   return {
     pause(lane, reason, nowMs) {
       pause.run(lane, reason.slice(0, MAX_REASON_CHARS), nowMs)
     },
     resume: (lane) => resume.run(lane).changes === 1,
-    hasOtherAccounts: (lane, { tenant, account }) => others.get(lane, tenant, account) !== undefined,
     backlog: () => backlog.all().map((row) => toBacklog(row as unknown as LaneRow)),
   }
 }

@@ -15,7 +15,7 @@ export type StoreMethods = Omit<RelayStore, 'backup' | 'close'>
 
 /** The methods of a store over its parts. */
 export function createStoreMethods(parts: StoreParts, { write, read, clock, maxRanges }: StoreEngine): StoreMethods {
-  const { streams, deliveries, parked, lanes, heldChunks, hours, desk, small, revocations } = parts
+  const { streams, chunks, deliveries, parked, lanes, heldChunks, hours, desk, small, revocations } = parts
 
   async function openDelivery(claim: OpenDeliveryOptions, build: BuildDelivery): Promise<Delivery | undefined> {
     // One slice of unmappable or late events per turn, so that a long row of them does not hold up the requests.
@@ -47,7 +47,7 @@ export function createStoreMethods(parts: StoreParts, { write, read, clock, maxR
     pauseLane: (lane, reason, nowMs) => write(() => lanes.pause(lane, reason, nowMs)),
     resumeLane: (lane) => write(() => lanes.resume(lane)),
     backlog: () => read(() => lanes.backlog()),
-    hasOtherAccounts: (lane, account) => read(() => lanes.hasOtherAccounts(lane, account)),
+    waitingOfOthers: (lane, account) => read(() => chunks.ofOthers(lane, account)),
     heldEvents: (filter = {}) => read(() => heldChunks.list(filter)),
     releaseHeld,
     ledger: (filter = {}) => read(() => streams.ledger(filter)),
