@@ -166,6 +166,30 @@ describe('createReconciler', () => {
     expect(await store.totals()).toMatchObject({ forwarded: 0, dead: 1_203 })
   })
 
+  test('sinceMs looks further back, and never past what was not read yet', async () => {
+    await forward(0, ['private'])
+    nowMs += 10 * HOUR_MS
+    expect(await run({ sinceMs: nowMs - HOUR_MS })).toMatchObject({ buried: 1 })
+    await forward(1, ['private'])
+    nowMs += 10 * HOUR_MS
+    expect(await run({ sinceMs: nowMs - HOUR_MS })).toMatchObject({ buried: 1 })
+    expect(await store.totals()).toMatchObject({ dead: 2 })
+  })
+
+  test('a last page that names itself as the next is entered all the same', async () => {
+    await forward(0, [1, 'private'])
+    nowMs += 60_000
+    const plain = ask
+    ask = async (path, init) => {
+      const answer = await plain(path.replace('&cursor=last', ''), init)
+      if (!path.includes('auditTrail') || !('body' in answer)) return answer
+      const { data } = JSON.parse(answer.body)
+      const page = { success: true, data: path.includes('cursor=last') ? data : [], nextPage: 'last' }
+      return { ...answer, body: JSON.stringify(page) }
+    }
+    expect(await run()).toMatchObject({ buried: 1, failure: expect.stringContaining('do not end') })
+  })
+
   test('rows of others change nothing', async () => {
     const token = await (
       await fetch(`${zuora.url}/oauth/token`, {

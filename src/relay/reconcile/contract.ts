@@ -45,7 +45,7 @@ export interface ReconcileReport {
 
 export interface Reconciler {
   /**
-   * Asks the upstream about every meter since the last run (or since sinceMs) and enters what it says. One run at a time:
+   * Asks the upstream about every meter since the last run (or since sinceMs, if that is earlier) and enters what it says. One run at a time:
    * a second caller gets the report of the run that is under way. Never rejects for the upstream's sake; see `failure`.
    */
   run(options?: { readonly sinceMs?: number }): Promise<ReconcileReport>

@@ -90,7 +90,9 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   ): Promise<Pick<MeterReport, 'comparison' | 'isUnfinished'>> {
     const { name: meter } = route.meter
     const { unfinished, ...last } = await readMark(meter, nowMs)
-    const fresh = { fromMs: sinceMs ?? last.readUntilMs - OVERLAP_MS, untilMs: nowMs, cursor: undefined }
+    // Whoever looks back a little only must not leave a hole before it.
+    const fromMs = Math.min(sinceMs ?? nowMs, last.readUntilMs - OVERLAP_MS)
+    const fresh = { fromMs, untilMs: nowMs, cursor: undefined }
     const span = sinceMs === undefined ? (unfinished ?? fresh) : fresh
     // A cursor that is no longer good must not be tried for ever: what was dealt with is known by its marks.
     if (unfinished !== undefined) await store.setNote(noteOf(meter), JSON.stringify(last))

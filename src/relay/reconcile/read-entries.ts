@@ -61,9 +61,12 @@ export async function* readEntries(
     const params = new URLSearchParams(cursor === undefined ? query : { ...query, cursor })
     const path = `/meters/${encodeURIComponent(meterId)}/auditTrail/entries?${params}`
     const { data, nextPage } = await askJson(ask, path, { method: 'GET' }, page)
-    if (nextPage === cursor && cursor !== undefined) break
     const entries = await Promise.all(data.map(toEntry))
     if (nextPage === null || nextPage === undefined) return yield { entries }
+    if (nextPage === cursor) {
+      yield { entries }
+      break
+    }
     yield { entries, next: nextPage }
     cursor = nextPage
   }
