@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { assembleEdge, type EdgeApps } from '../../src/relay/edge/assemble-edge.ts'
 import { resolveEdgeSettings } from '../../src/relay/edge/edge-settings.ts'
+import { gatePatienceMsOf } from '../../src/relay/edge/gate-client.ts'
+import { leaseMsOf } from '../../src/relay/forward/forwarder.ts'
 import type { RelayStore } from '../../src/relay/store/contract.ts'
 import { openSqliteStore } from '../../src/relay/store/sqlite/open-sqlite-store.ts'
 import { createGrant } from '../../src/relay.ts'
@@ -158,3 +160,12 @@ test('another number of shards than at the beginning is refused: accounts would 
     detail: { option: 'shards', known: 2, shards: 4 },
   })
 })
+
+test.each([50, 1_000, 5_000, 30_000, 300_000])(
+  'a step that waits for calls of %i ms and twice for the gate ends before another may send the same',
+  (timeoutMs) => {
+    const patienceMs = gatePatienceMsOf(timeoutMs)
+    expect(patienceMs, 'the gate may be waiting for its token').toBeGreaterThan(timeoutMs)
+    expect(2 * timeoutMs + 2 * patienceMs).toBeLessThan(leaseMsOf(timeoutMs))
+  },
+)

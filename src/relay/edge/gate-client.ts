@@ -4,6 +4,8 @@ import type { GateFace } from './contract.ts'
 
 /** The gate renews its token five minutes early, so that one this old is still good. */
 const TOKEN_LIFE_MS = 30_000
+/** To the gate and back. */
+const MAX_HOP_MS = 3_000
 
 /** The gate's token, remembered for a moment. */
 export function createGateTokens(gate: Pick<GateFace, 'token' | 'discard'>, clock: () => number): TokenSource {
@@ -20,6 +22,14 @@ export function createGateTokens(gate: Pick<GateFace, 'token' | 'discard'>, cloc
       await gate.discard(token)
     },
   }
+}
+
+/**
+ * How long the gate may be silent: it may be waiting for the upstream's token itself. A step that asks it for two has
+ * still ended when its delivery's lease does.
+ */
+export function gatePatienceMsOf(timeoutMs: number): number {
+  return timeoutMs + Math.min(timeoutMs / 4, MAX_HOP_MS)
 }
 
 /** A gate that fails where the other is silent: a lane that waited for ever would never be tried again. */

@@ -3,7 +3,7 @@ import { createCallBudget } from '../forward/call-budget.ts'
 import { CALL_LIMITS } from '../forward/call-limits.ts'
 import type { AskUpstream } from '../forward/contract.ts'
 import { createTokenSource } from '../forward/token-source.ts'
-import { setTimer } from '../forward/upstream-client.ts'
+import { DEFAULT_TIMEOUT_MS, setTimer } from '../forward/upstream-client.ts'
 import { createZuora } from '../forward/zuora.ts'
 import type { GateFace } from './contract.ts'
 
@@ -12,8 +12,6 @@ export interface GateDeps {
   readonly clock: () => number
   readonly fetch: typeof globalThis.fetch
 }
-
-const DEFAULT_TIMEOUT_MS = 30_000
 
 export interface Gate extends GateFace {
   /** Asks the upstream's other endpoints, by the same token and on the same budget. */

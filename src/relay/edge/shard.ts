@@ -3,7 +3,7 @@ import { keyDays } from '../config/key-days.ts'
 import { eventCount, metersOf } from '../event-pack.ts'
 import { createForwarderWith } from '../forward/forwarder.ts'
 import { createSlicedBudget } from '../forward/sliced-budget.ts'
-import { setTimer } from '../forward/upstream-client.ts'
+import { DEFAULT_TIMEOUT_MS, setTimer } from '../forward/upstream-client.ts'
 import { createDailyCap } from '../limits/daily-cap.ts'
 import { createPressure } from '../limits/pressure.ts'
 import { createRateLimits } from '../limits/rate-limits.ts'
@@ -15,7 +15,7 @@ import { endEarlierClaims, openDurableStore } from '../store/durable-object/open
 import { createAlarmTimer } from './alarm-timer.ts'
 import { type GateFace, SHARD_QUESTIONS, type ShardFace } from './contract.ts'
 import type { EdgeSettings } from './edge-settings.ts'
-import { createGateTokens, createPatientGate } from './gate-client.ts'
+import { createGateTokens, createPatientGate, gatePatienceMsOf } from './gate-client.ts'
 import { createGzipBytes } from './gzip-bytes.ts'
 
 /** What is needed of a Durable Object's `ctx.storage`. */
@@ -33,7 +33,7 @@ export interface ShardDeps {
   readonly random: () => number
   readonly uuid: () => string
   readonly log: Log
-  /** How long the gate may be silent, ms. Default 60,000: it may be waiting for the upstream's token. */
+  /** How long the gate may be silent, ms. Default: a little longer than the upstream may be. */
   readonly gatePatienceMs?: number
 }
 
@@ -55,8 +55,9 @@ const LOOK_MS = 10
 
 /** One shard: its store, and the lanes that empty it while the object is awake. An alarm is set as long as anything waits. */
 export function createShard(deps: ShardDeps): Shard {
-  const { storage, settings, fetch, clock, random, uuid, log, gatePatienceMs = 60_000 } = deps
+  const { storage, settings, fetch, clock, random, uuid, log } = deps
   const { limits, meters: routes, upstream } = settings
+  const { gatePatienceMs = gatePatienceMsOf(upstream.timeoutMs ?? DEFAULT_TIMEOUT_MS) } = deps
   let alarmAtMs = Number.POSITIVE_INFINITY
   const store = openDurableStore({ storage, clock, idempotencyWindowDays: keyDays(settings) })
   endEarlierClaims(storage)

@@ -9,7 +9,7 @@ import { createLane, type Lane, type LaneOptions } from './lane.ts'
 import type { Keepsakes } from './lane-recall.ts'
 import { createMapper } from './map-event.ts'
 import { createTokenSource, type TokenSource } from './token-source.ts'
-import { setTimer } from './upstream-client.ts'
+import { DEFAULT_TIMEOUT_MS, setTimer } from './upstream-client.ts'
 import { createZuora, usageUrl } from './zuora.ts'
 
 export interface ForwarderParts extends ForwarderOptions {
@@ -29,7 +29,6 @@ export interface ForwarderParts extends ForwarderOptions {
   readonly tokenTurns?: CallSource
 }
 
-const DEFAULT_TIMEOUT_MS = 30_000
 const MAX_LEASE_MARGIN_MS = 10_000
 const DEFAULT_CALLS_IN_FLIGHT = 8
 const DEFAULT_WINDOW_DAYS = 30
@@ -83,10 +82,14 @@ function createLanes(options: ForwarderParts, timer: Timer, stopped: AbortSignal
     ...{ clock, timer, zuora, budget, gzip, lingerMs, limits },
     ...(options.keepsakes === undefined ? {} : { keepsakes: options.keepsakes }),
     maxCallsInFlight: upstream.maxCallsInFlight ?? DEFAULT_CALLS_IN_FLIGHT,
-    // A step makes at most two token requests and two calls; only then may another process send the same again.
-    leaseMs: 4 * timeoutMs + Math.min(timeoutMs, MAX_LEASE_MARGIN_MS),
+    leaseMs: leaseMsOf(timeoutMs),
   }
   return new Map(routes.flatMap((route) => lanesOf(route, restBase, shared).map((lane) => [lane.stats().lane, lane])))
+}
+
+/** A step makes at most two token requests and two calls; only then may another send the same again. */
+export function leaseMsOf(timeoutMs: number): number {
+  return 4 * timeoutMs + Math.min(timeoutMs, MAX_LEASE_MARGIN_MS)
 }
 
 function lanesOf(

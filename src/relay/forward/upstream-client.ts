@@ -12,7 +12,7 @@ export interface UpstreamClientOptions {
   readonly timer?: Timer
 }
 
-const DEFAULT_TIMEOUT_MS = 30_000
+export const DEFAULT_TIMEOUT_MS = 30_000
 const UNLIMITED = { spend: () => {}, hold: () => {} }
 
 /**
