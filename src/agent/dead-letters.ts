@@ -1,6 +1,6 @@
 import { eventId } from '../meter/contract.ts'
 import type { DeadLetter, RecordingOutbox } from '../outbox/contract.ts'
-import type { DeadLetterId } from './agent.ts'
+import type { DeadLetterId, PurgeReceipt } from './agent.ts'
 
 export interface DeadLettersOptions {
   readonly opened: Promise<RecordingOutbox>
@@ -12,9 +12,16 @@ export interface DeadLettersOptions {
 /** The dead letters of one account: another's are none of its business. */
 export class DeadLetters {
   readonly #options: DeadLettersOptions
+  #begun = 0
+  #ended = 0
 
   constructor(options: DeadLettersOptions) {
     this.#options = options
+  }
+
+  /** How many purges there were; NaN, which equals nothing, while one is under way. */
+  get purges(): number {
+    return this.#begun > this.#ended ? Number.NaN : this.#ended
   }
 
   async list(): Promise<DeadLetter[]> {
@@ -37,6 +44,18 @@ export class DeadLetters {
     await (await this.#options.opened).deleteDeadLetters(chosen)
     this.#options.onChanged()
     return chosen.length
+  }
+
+  /**
+   * Erases what waits, and then all letters. Begins within the call: what is claimed before is not sent from then on.
+   * `inFlight`: events in a request at this moment. `onErased`: what waited is gone.
+   */
+  async purge(outbox: RecordingOutbox, inFlight: number, onErased: () => void): Promise<Omit<PurgeReceipt, 'atMs'>> {
+    const { accountTag } = this.#options
+    this.#begun++
+    const events = await outbox.purge({ reason: 'purged', accountTag }).finally(() => this.#ended++)
+    onErased()
+    return { events, inFlight, deadLetters: await this.delete(), accountTag }
   }
 
   /** As NDJSON. */

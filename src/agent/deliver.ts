@@ -8,6 +8,7 @@ import { encodeBatch } from '../wire/encode-batch.ts'
 import type { ClockEvidence } from './clock-evidence.ts'
 import { narrowClaim } from './narrow.ts'
 import { Poison } from './poison.ts'
+import type { SendingOptions } from './sending.ts'
 
 export interface DeliverOptions {
   readonly outbox: Outbox
@@ -21,6 +22,8 @@ export interface DeliverOptions {
   readonly clock: ClockEvidence
   readonly send: (text: string) => Promise<Outcome>
   readonly hooks: DeliverHooks
+  /** See SendingOptions. Without it, nobody purges. */
+  readonly purges?: SendingOptions['purges'] | undefined
 }
 
 export interface DeliverHooks {
@@ -94,7 +97,7 @@ function blamesContent({ status, code }: Outcome & { kind: 'refused' }): boolean
  * claimed for this one is as good as new.
  */
 export function createDeliver(options: DeliverOptions): (follows?: boolean) => Promise<Turn> {
-  const { outbox, limits, hooks, now, clock } = options
+  const { outbox, limits, hooks, now, clock, purges = () => undefined } = options
   const poison = new Poison()
   /** What limits grow back to, after a 413 made them smaller. */
   let mostEvents = limits.maxBatchEvents
@@ -102,6 +105,8 @@ export function createDeliver(options: DeliverOptions): (follows?: boolean) => P
   let verify = false
   /** Claimed by the last settlement for a turn that follows it at once; without a lease, so nobody needs to give it back. */
   let next: Claim | undefined
+  /** What purges() said when the newest turn began. */
+  let asOf: number | undefined
 
   const maxEvents = () => Math.min(limits.maxBatchEvents, poison.maxEvents)
   const bounds = (): Omit<ClaimOptions, 'leaseMs'> => {
@@ -214,11 +219,17 @@ export function createDeliver(options: DeliverOptions): (follows?: boolean) => P
 
   return async (follows = false) => {
     // Whoever is the sender by leases alone has to write one.
-    const ready = follows && options.leaseMs === 0 ? next : undefined
+    const ready = follows && options.leaseMs === 0 && purges() === asOf ? next : undefined
     next = undefined
+    asOf = purges()
     const claim = ready ?? (await claimNew())
     verify = false
     if (!claim) return { kind: 'empty' }
+    if (purges() !== asOf) {
+      // It may hold what is purged by now.
+      await outbox.release(claim)
+      return { kind: 'more' }
+    }
     const sent = narrowClaim(claim, maxEvents())
     hooks.onSending(sent)
     try {

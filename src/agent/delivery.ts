@@ -8,6 +8,7 @@ import { send } from '../transport/send.ts'
 import { createClockEvidence } from './clock-evidence.ts'
 import { createDeliver, type DeliverHooks } from './deliver.ts'
 import type { Settings } from './options.ts'
+import type { SendingOptions } from './sending.ts'
 
 /** The settings that sending needs. */
 export type DeliverySettings = Pick<
@@ -27,6 +28,8 @@ export interface DeliveryOptions {
   /** Aborts what is under way when the agent closes. */
   readonly signal: AbortSignal
   readonly hooks: DeliverHooks
+  /** See SendingOptions. */
+  readonly purges?: SendingOptions['purges'] | undefined
   readonly onError: (error: unknown) => void
 }
 
@@ -50,7 +53,7 @@ export function createDelivery(options: DeliveryOptions): Drainer {
 
 /** One turn of delivery, with all that it needs for its request. */
 export function createTurn(options: TurnOptions): (follows?: boolean) => Promise<Turn> {
-  const { settings, runtime, tokens, outbox, device, isExclusive, signal, hooks } = options
+  const { settings, runtime, tokens, outbox, device, isExclusive, signal, hooks, purges } = options
   const { now, gzip, setTimer } = runtime
   const http = ky.create({ retry: 0, throwHttpErrors: false, timeout: false, fetch: runtime.fetch })
   const url = `${settings.relay}/v1/events`
@@ -68,5 +71,6 @@ export function createTurn(options: TurnOptions): (follows?: boolean) => Promise
     },
     send: (text) => send(sending, text),
     hooks,
+    purges,
   })
 }

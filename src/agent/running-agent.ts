@@ -92,6 +92,7 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
         this.#spill.keep()
         intake.wake()
       },
+      purges: () => this.#dead?.purges,
       onPurged: () => intake.forget(),
     })
     this.#spill = new Spill(runtime.storage, settings.outbox)
@@ -120,19 +121,15 @@ export class RunningAgent<O extends RecordingOutbox> implements Agent {
   }
 
   async purge(): Promise<PurgeReceipt> {
-    const { account: accountTag } = this.#settings
     const outbox = await this.#opened
     const letters = await this.#letters()
     // What pages that have gone had put aside waits, too.
     await this.#restored
     await this.#intake.store()
     this.#intake.forget()
-    const { inFlight } = this.#counters
-    const events = await outbox.purge({ reason: 'purged', accountTag })
-    this.#arrived()
-    const deadLetters = await letters.delete()
+    const receipt = await letters.purge(outbox, this.#counters.inFlight, () => this.#arrived())
     this.#sender.purged()
-    return { events, inFlight, deadLetters, accountTag, atMs: this.#runtime.now() }
+    return { ...receipt, atMs: this.#runtime.now() }
   }
 
   stats(): AgentStats {

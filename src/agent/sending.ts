@@ -15,6 +15,8 @@ export interface SendingOptions {
   readonly onAway: (isFinal: boolean) => Promise<void>
   /** The page is used again. */
   readonly onBack: () => void
+  /** See DeadLetters.purges; undefined before there is any. */
+  readonly purges: () => number | undefined
   /** Another agent has erased what waits. */
   readonly onPurged: () => void
 }

@@ -1,6 +1,7 @@
 import 'fake-indexeddb/auto'
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
+import type { PurgeReceipt } from '../../src/agent/agent.ts'
 import { startAgent } from '../../src/agent/create-agent.ts'
 import { defineMeter } from '../../src/meter/define-meter.ts'
 import type { Outbox } from '../../src/outbox/contract.ts'
@@ -469,6 +470,39 @@ describe('an agent purges', () => {
     await settle()
     expect(w.relay.ids).toEqual([0, 1].map((seq) => `${streamOf(0)}-${seq}`))
     expect(await agent.purge()).toMatchObject({ events: 0, inFlight: 0 })
+  })
+
+  test.each(['claim', 'settle'] as const)('sends nothing of it that a %s under way has in hand', async (verb) => {
+    const w = world()
+    const home = createMemoryOutbox({ random: () => 'device-1' })
+    const outbox = sharedOutbox(home)
+    const { agent } = await w.open({ maxBatchEvents: 2 }, { outbox })
+    let purged: Promise<PurgeReceipt> | undefined
+    const call = home[verb] as (options: never) => Promise<unknown>
+    Object.assign(outbox, {
+      async [verb](options: never) {
+        const answer = await call(options)
+        purged ??= agent.purge()
+        // As long as a transaction's answer may take to arrive after the purge was asked for.
+        for (let turn = 0; turn < 50; turn++) await undefined
+        return answer
+      },
+    })
+    for (let n = 0; n < 6; n++) {
+      agent.record(calls, { n })
+      await settle()
+    }
+    await agent.flush()
+    const { events, inFlight } = (await purged) as PurgeReceipt
+    await settle()
+    await agent.flush()
+    const sent = verb === 'settle' ? 2 : 0
+    expect([events, w.relay.ids.length, w.relay.dropped.get(streamOf(0))]).toEqual([
+      6 - sent,
+      sent,
+      { purged: 6 - sent },
+    ])
+    expect(inFlight).toBe(sent)
   })
 })
 
