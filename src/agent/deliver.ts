@@ -226,9 +226,9 @@ export function createDeliver(options: DeliverOptions): (follows?: boolean) => P
     verify = false
     if (!claim) return { kind: 'empty' }
     if (purges() !== asOf) {
-      // It may hold what is purged by now.
+      // It may hold what is purged by now; with the purge's end comes a flush.
       await outbox.release(claim)
-      return { kind: 'more' }
+      return { kind: 'wait', atLeastMs: 0 }
     }
     const sent = narrowClaim(claim, maxEvents())
     hooks.onSending(sent)

@@ -4,7 +4,7 @@ import * as z from 'zod'
 import type { PurgeReceipt } from '../../src/agent/agent.ts'
 import { startAgent } from '../../src/agent/create-agent.ts'
 import { defineMeter } from '../../src/meter/define-meter.ts'
-import type { Outbox } from '../../src/outbox/contract.ts'
+import type { Outbox, PurgeOptions } from '../../src/outbox/contract.ts'
 import { openIdbOutbox } from '../../src/outbox/idb/open.ts'
 import { createMemoryOutbox } from '../../src/outbox/memory/open.ts'
 import { MetertapError } from '../../src/wire/errors.ts'
@@ -470,6 +470,36 @@ describe('an agent purges', () => {
     await settle()
     expect(w.relay.ids).toEqual([0, 1].map((seq) => `${streamOf(0)}-${seq}`))
     expect(await agent.purge()).toMatchObject({ events: 0, inFlight: 0 })
+  })
+
+  test('sends nothing of it while it is under way, and goes on when it is over, done or failed', async () => {
+    const w = world()
+    const home = createMemoryOutbox({ random: () => 'device-1' })
+    let hang = deferred()
+    const outbox = {
+      ...sharedOutbox(home),
+      purge: (options: PurgeOptions) => hang.promise.then(() => home.purge(options)),
+    }
+    const { agent } = await w.open({}, { outbox })
+    agent.record(calls, { n: 0 })
+    const failing = agent.purge()
+    await settle()
+    await agent.flush()
+    expect([w.relay.ids, agent.stats().inFlight]).toEqual([[], 0])
+    hang.reject(new MetertapError('outbox_unavailable', 'No.'))
+    expect((await failure(() => failing)).code).toBe('outbox_unavailable')
+    await agent.flush()
+    expect(w.relay.ids).toEqual([`${streamOf(0)}-0`])
+    hang = deferred()
+    agent.record(calls, { n: 1 })
+    const purging = agent.purge()
+    await settle()
+    await agent.flush()
+    hang.resolve()
+    expect(await purging).toMatchObject({ events: 1, inFlight: 0 })
+    agent.record(calls, { n: 2 })
+    await agent.flush()
+    expect(w.relay.ids).toEqual([0, 2].map((seq) => `${streamOf(0)}-${seq}`))
   })
 
   test.each(['claim', 'settle'] as const)('sends nothing of it that a %s under way has in hand', async (verb) => {
