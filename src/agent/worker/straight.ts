@@ -41,6 +41,8 @@ const SETTINGS = {
 export class StraightLine {
   readonly #options: StraightOptions
   #running: Promise<void> | undefined
+  /** Asked to send since the run under way looked last: it may be about to end, for a reason that is gone. */
+  #again = false
   #requests = 0
   #failures = 0
   #untilMs = Number.POSITIVE_INFINITY
@@ -57,6 +59,7 @@ export class StraightLine {
 
   /** Resolves when nothing is left that is not being sent, or this request has done what it could. */
   send(): Promise<void> {
+    this.#again = true
     this.#running ??= this.#run()
     return this.#running
   }
@@ -78,21 +81,29 @@ export class StraightLine {
   }
 
   async #run(): Promise<void> {
-    const { desk, runtime } = this.#options
+    const { runtime } = this.#options
     if (this.#untilMs === Number.POSITIVE_INFINITY) this.#untilMs = runtime.monotonic() + PATIENCE_MS
     try {
       await this.#pause(LINGER_MS)
-      while (await this.#rested()) {
-        const taken = desk.leftovers.take(runtime.now(), runtime.now() + PATIENCE_MS)
-        // In the same step as the last look: what comes later starts anew.
-        if (taken.length === 0 && this.#unreported <= desk.reported) break
-        await this.#session(taken)
-        if (this.#deferredMs > 0) this.#rest(this.#deferredMs, true)
-        this.#deferredMs = 0
+      while (this.#again) {
+        this.#again = false
+        await this.#sendLeftovers()
       }
     } finally {
+      // In the same step as the last look: what comes later starts anew.
       this.#running = undefined
       this.#answer()
+    }
+  }
+
+  async #sendLeftovers(): Promise<void> {
+    const { desk, runtime } = this.#options
+    while (await this.#rested()) {
+      const taken = desk.leftovers.take(runtime.now(), runtime.now() + PATIENCE_MS)
+      if (taken.length === 0 && this.#unreported <= desk.reported) break
+      await this.#session(taken)
+      if (this.#deferredMs > 0) this.#rest(this.#deferredMs, true)
+      this.#deferredMs = 0
     }
   }
 
