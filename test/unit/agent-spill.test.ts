@@ -52,6 +52,14 @@ function page(storage: Storage | undefined, opening: Promise<Outbox>, stream: nu
   return { agent, runtime, relay, clock }
 }
 
+/** The next page, once it has sent what it could. */
+async function visit(storage: Storage, outbox: Outbox) {
+  const next = page(storage, Promise.resolve(outbox), 2)
+  await settle()
+  await next.agent.flush()
+  return next
+}
+
 describe('a page that goes before its outbox is open', () => {
   test('leaves its events for the next one, which sends them once', async () => {
     const storage = new FakeStorage()
@@ -125,13 +133,8 @@ describe('a page that goes while its events are being stored', () => {
     return { ...opened, outbox, gate }
   }
 
-  /** The next page, over what has been stored so far. */
-  async function nextPage(storage: Storage, outbox: Outbox) {
-    const next = page(storage, Promise.resolve(durable(outbox)), 2)
-    await settle()
-    await next.agent.flush()
-    return next
-  }
+  /** Over what has been stored so far. */
+  const nextPage = (storage: Storage, outbox: Outbox) => visit(storage, durable(outbox))
 
   test.each(['hidden', 'pagehide', 'freeze'] as const)('(%s) leaves them for the next one', async (moment) => {
     const storage = new FakeStorage()
@@ -285,13 +288,7 @@ describe('a page that goes while its outbox is full', () => {
     return resilientOutbox({ primary, onDegraded: () => {}, onRecovered: () => {} })
   }
 
-  /** The next page, over the same home. */
-  async function nextPage(storage: Storage, primary: FaultyOutbox) {
-    const next = page(storage, Promise.resolve(resilient(primary)), 2)
-    await settle()
-    await next.agent.flush()
-    return next
-  }
+  const nextPage = (storage: Storage, primary: FaultyOutbox) => visit(storage, resilient(primary))
 
   test.each(['hidden', 'pagehide', 'freeze'] as const)('(%s) leaves what is held for the next one', async (moment) => {
     const storage = new FakeStorage()
